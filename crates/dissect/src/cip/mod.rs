@@ -1,0 +1,1 @@
+//! cip (being written).

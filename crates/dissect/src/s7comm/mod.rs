@@ -1,0 +1,1 @@
+//! s7comm (being written).
