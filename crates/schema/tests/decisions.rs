@@ -1,0 +1,543 @@
+//! The decision tables say what a protocol expert expects.
+
+use telltale_schema::{
+    CodeMatch, Decision, DecisionRow, Function, Operation, Phase, TableId, arp, cip, dnp3, flow,
+    modbus, packet_error, s7comm,
+};
+
+fn is(d: Decision, function: &str, operation: Operation, phase: Option<Phase>) {
+    assert_eq!(
+        (d.function.as_str(), d.operation, d.phase),
+        (function, operation, phase)
+    );
+}
+
+#[test]
+fn modbus_diagnostics_are_decided_by_sub_function() {
+    use modbus::{ObjectClass::None as NoClass, Space::Pdu, decide};
+    is(
+        decide(Pdu, 8, Some(1), NoClass),
+        "diag_restart_communications",
+        Operation::Restart,
+        None,
+    );
+    is(
+        decide(Pdu, 8, Some(4), NoClass),
+        "diag_force_listen_only",
+        Operation::Stop,
+        None,
+    );
+    is(
+        decide(Pdu, 8, Some(10), NoClass),
+        "diag_clear_counters",
+        Operation::Diagnostic,
+        None,
+    );
+    is(
+        decide(Pdu, 8, Some(14), NoClass),
+        "diag_read_counter",
+        Operation::Diagnostic,
+        None,
+    );
+    is(
+        decide(Pdu, 8, Some(999), NoClass),
+        "diagnostics",
+        Operation::Diagnostic,
+        None,
+    );
+    is(
+        decide(Pdu, 8, None, NoClass),
+        "diagnostics",
+        Operation::Diagnostic,
+        None,
+    );
+    is(
+        decide(Pdu, 43, Some(14), NoClass),
+        "read_device_identification",
+        Operation::Identify,
+        None,
+    );
+    is(
+        decide(Pdu, 43, Some(13), NoClass),
+        "canopen_general_reference",
+        Operation::Other,
+        None,
+    );
+}
+
+#[test]
+fn modbus_writes_of_coils_are_controls_of_registers_writes() {
+    use modbus::{ObjectClass, Space::Pdu, decide};
+    is(
+        decide(Pdu, 5, None, ObjectClass::Coil),
+        "write_single_coil",
+        Operation::Control,
+        Some(Phase::Direct),
+    );
+    is(
+        decide(Pdu, 15, None, ObjectClass::Coil),
+        "write_multiple_coils",
+        Operation::Control,
+        Some(Phase::Direct),
+    );
+    is(
+        decide(Pdu, 6, None, ObjectClass::HoldingRegister),
+        "write_single_register",
+        Operation::Write,
+        None,
+    );
+    is(
+        decide(Pdu, 23, Some(0), ObjectClass::HoldingRegister),
+        "read_write_multiple_registers",
+        Operation::Read,
+        None,
+    );
+    is(
+        decide(Pdu, 23, Some(1), ObjectClass::HoldingRegister),
+        "read_write_multiple_registers",
+        Operation::Write,
+        None,
+    );
+    assert_eq!(decide(Pdu, 99, None, ObjectClass::None), Decision::UNKNOWN);
+}
+
+#[test]
+fn modbus_public_function_codes_all_have_a_name() {
+    for code in [
+        1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 17, 20, 21, 22, 23, 24, 43,
+    ] {
+        let d = modbus::decide(modbus::Space::Pdu, code, None, modbus::ObjectClass::None);
+        assert_ne!(d.function, Function::UNKNOWN, "function code {code}");
+    }
+}
+
+#[test]
+fn umas_start_stop_and_transfer() {
+    use modbus::{ObjectClass::None as NoClass, Space::Umas, decide};
+    is(
+        decide(Umas, 0x40, None, NoClass),
+        "umas_start_plc",
+        Operation::Start,
+        None,
+    );
+    is(
+        decide(Umas, 0x41, None, NoClass),
+        "umas_stop_plc",
+        Operation::Stop,
+        None,
+    );
+    is(
+        decide(Umas, 0x02, None, NoClass),
+        "umas_read_id",
+        Operation::Identify,
+        None,
+    );
+    is(
+        decide(Umas, 0x10, None, NoClass),
+        "umas_take_reservation",
+        Operation::Session,
+        None,
+    );
+    // from the station into the controller
+    is(
+        decide(Umas, 0x31, None, NoClass),
+        "umas_download_block",
+        Operation::ProgramDownload,
+        None,
+    );
+    is(
+        decide(Umas, 0x34, None, NoClass),
+        "umas_upload_block",
+        Operation::ProgramUpload,
+        None,
+    );
+    is(
+        decide(Umas, 0x99, None, NoClass),
+        "umas",
+        Operation::Other,
+        None,
+    );
+}
+
+#[test]
+fn dnp3_writes_are_decided_by_group() {
+    use dnp3::{ObjectClass as C, Space::Application, decide};
+    let write = |class| decide(Application, 2, None, class);
+    is(write(C::Time), "write", Operation::TimeSync, None);
+    is(write(C::Iin), "write", Operation::ConfigWrite, None);
+    is(
+        write(C::Deadband),
+        "write",
+        Operation::ReportingConfig,
+        None,
+    );
+    is(write(C::File), "write", Operation::File, None);
+    is(write(C::OctetString), "write", Operation::Write, None);
+    is(
+        decide(Application, 1, None, C::DeviceAttribute),
+        "read",
+        Operation::Identify,
+        None,
+    );
+    is(
+        decide(Application, 1, None, C::ClassData),
+        "read",
+        Operation::Read,
+        None,
+    );
+}
+
+#[test]
+fn dnp3_controls_have_phases_and_restarts_are_restarts() {
+    use dnp3::{ObjectClass as C, Space, decide};
+    let app = |code, class| decide(Space::Application, code, None, class);
+    is(
+        app(3, C::ControlRelay),
+        "select",
+        Operation::Control,
+        Some(Phase::Select),
+    );
+    is(
+        app(4, C::ControlRelay),
+        "operate",
+        Operation::Control,
+        Some(Phase::Operate),
+    );
+    is(
+        app(5, C::AnalogCommand),
+        "direct_operate",
+        Operation::Control,
+        Some(Phase::Direct),
+    );
+    is(
+        app(6, C::ControlRelay),
+        "direct_operate_no_ack",
+        Operation::Control,
+        Some(Phase::Direct),
+    );
+    is(app(13, C::None), "cold_restart", Operation::Restart, None);
+    is(app(14, C::None), "warm_restart", Operation::Restart, None);
+    is(
+        app(18, C::Application),
+        "stop_application",
+        Operation::Stop,
+        None,
+    );
+    is(
+        app(21, C::ClassData),
+        "disable_unsolicited",
+        Operation::ReportingConfig,
+        None,
+    );
+    is(app(27, C::File), "delete_file", Operation::Delete, None);
+    is(
+        app(130, C::None),
+        "unsolicited_response",
+        Operation::Report,
+        None,
+    );
+    for code in (0..=33).chain(129..=131) {
+        assert_ne!(
+            app(code, C::None).function,
+            Function::UNKNOWN,
+            "function code {code}"
+        );
+    }
+    assert_eq!(app(34, C::None), Decision::UNKNOWN);
+    // the same number means other things at the link
+    let link = decide(Space::LinkPrimary, 0, None, C::None);
+    is(link, "reset_link", Operation::Session, None);
+    let link = decide(Space::LinkSecondary, 0, None, C::None);
+    is(link, "link_ack", Operation::Session, None);
+}
+
+#[test]
+fn s7_control_of_the_plc() {
+    use s7comm::{ObjectClass as C, Space, decide};
+    let job = |code, class| decide(Space::Job, code, None, class);
+    is(job(0x29, C::None), "plc_stop", Operation::Stop, None);
+    is(job(0x28, C::PiProgram), "plc_start", Operation::Start, None);
+    is(
+        job(0x28, C::PiDelete),
+        "delete_block",
+        Operation::Delete,
+        None,
+    );
+    is(job(0x28, C::PiOther), "pi_service", Operation::Other, None);
+    is(
+        job(0x1b, C::Block),
+        "download_block",
+        Operation::ProgramDownload,
+        None,
+    );
+    is(
+        job(0x1e, C::Block),
+        "upload",
+        Operation::ProgramUpload,
+        None,
+    );
+    is(job(0x05, C::Db), "write_var", Operation::Write, None);
+    is(
+        job(0x05, C::Output),
+        "write_var",
+        Operation::Control,
+        Some(Phase::Direct),
+    );
+    is(
+        job(0xf0, C::None),
+        "setup_communication",
+        Operation::Session,
+        None,
+    );
+    let user = |group, sub, class| decide(Space::Userdata, group, Some(sub), class);
+    is(
+        user(4, 1, C::SzlIdentity),
+        "read_szl",
+        Operation::Identify,
+        None,
+    );
+    is(user(4, 1, C::Szl), "read_szl", Operation::Diagnostic, None);
+    is(
+        user(5, 1, C::None),
+        "set_session_password",
+        Operation::Auth,
+        None,
+    );
+    is(user(7, 2, C::None), "set_clock", Operation::TimeSync, None);
+    is(
+        user(7, 1, C::None),
+        "read_clock",
+        Operation::ConfigRead,
+        None,
+    );
+    is(
+        user(3, 1, C::None),
+        "list_blocks",
+        Operation::ConfigRead,
+        None,
+    );
+}
+
+#[test]
+fn cip_services_are_decided_by_class() {
+    use cip::{ObjectClass as C, Space, decide};
+    let service = |code, class| decide(Space::Service, code, None, class);
+    is(
+        service(0x05, C::Identity),
+        "reset",
+        Operation::Restart,
+        None,
+    );
+    is(
+        service(0x05, C::Connection),
+        "reset",
+        Operation::ConfigWrite,
+        None,
+    );
+    is(
+        service(0x0e, C::Identity),
+        "get_attribute_single",
+        Operation::Identify,
+        None,
+    );
+    is(
+        service(0x0e, C::Assembly),
+        "get_attribute_single",
+        Operation::Read,
+        None,
+    );
+    is(
+        service(0x0e, C::Network),
+        "get_attribute_single",
+        Operation::ConfigRead,
+        None,
+    );
+    is(
+        service(0x10, C::Network),
+        "set_attribute_single",
+        Operation::ConfigWrite,
+        None,
+    );
+    is(
+        service(0x10, C::Assembly),
+        "set_attribute_single",
+        Operation::Write,
+        None,
+    );
+    is(
+        service(0x10, C::TimeSync),
+        "set_attribute_single",
+        Operation::TimeSync,
+        None,
+    );
+    is(
+        service(0x4e, C::ConnectionManager),
+        "forward_close",
+        Operation::Session,
+        None,
+    );
+    is(
+        service(0x4e, C::Tag),
+        "read_modify_write_tag",
+        Operation::Write,
+        None,
+    );
+    is(
+        service(0x52, C::ConnectionManager),
+        "unconnected_send",
+        Operation::Session,
+        None,
+    );
+    is(
+        service(0x52, C::Tag),
+        "read_tag_fragmented",
+        Operation::Read,
+        None,
+    );
+    is(
+        service(0x54, C::ConnectionManager),
+        "forward_open",
+        Operation::Session,
+        None,
+    );
+    is(service(0x4d, C::Tag), "write_tag", Operation::Write, None);
+    is(
+        service(0x07, C::Controller),
+        "cip_stop",
+        Operation::Stop,
+        None,
+    );
+    is(service(0x63, C::Tag), "cip_service", Operation::Other, None);
+    let encap = |code| decide(Space::Encapsulation, code, None, C::None);
+    is(encap(0x63), "list_identity", Operation::Identify, None);
+    is(encap(0x65), "register_session", Operation::Session, None);
+    let pccc = |code, sub| decide(Space::Pccc, code, sub, C::None);
+    is(
+        pccc(0x0f, Some(0x80)),
+        "pccc_change_mode",
+        Operation::ModeChange,
+        None,
+    );
+    is(
+        pccc(0x0f, Some(0xa2)),
+        "pccc_typed_logical_read",
+        Operation::Read,
+        None,
+    );
+    is(
+        pccc(0x0f, Some(0xaa)),
+        "pccc_typed_logical_write",
+        Operation::Write,
+        None,
+    );
+    is(
+        pccc(0x06, Some(3)),
+        "pccc_diagnostic_status",
+        Operation::Identify,
+        None,
+    );
+    is(pccc(0x0f, None), "pccc", Operation::Other, None);
+}
+
+#[test]
+fn tables_that_are_no_protocol_have_functions_too() {
+    let d = flow::decide(flow::Space::Event, 2, None, flow::ObjectClass::None);
+    is(d, "flow_end", Operation::Session, None);
+    let d = arp::decide(arp::Space::Arp, 2, None, arp::ObjectClass::Gratuitous);
+    is(d, "arp_announcement", Operation::Report, None);
+    let d = arp::decide(arp::Space::Arp, 1, None, arp::ObjectClass::None);
+    is(d, "arp_request", Operation::Identify, None);
+    let d = packet_error::decide(
+        packet_error::Space::Layer,
+        4,
+        None,
+        packet_error::ObjectClass::None,
+    );
+    is(d, "application_error", Operation::Other, None);
+}
+
+/// The rule that the generated `match` is to follow, written plainly.
+fn first_fit(
+    rows: &[DecisionRow],
+    space: &str,
+    code: u16,
+    sub: Option<u16>,
+    class: &str,
+) -> Decision {
+    rows.iter()
+        .find(|r| {
+            r.space == space
+                && r.code.fits(Some(code))
+                && r.sub.fits(sub)
+                && r.classes.is_none_or(|l| l.contains(&class))
+        })
+        .map_or(Decision::UNKNOWN, |r| Decision {
+            function: r.function,
+            operation: r.operation,
+            phase: r.phase,
+        })
+}
+
+macro_rules! same_as_table {
+    ($($table:ident),*) => {$(
+        #[test]
+        fn $table() {
+            use telltale_schema::$table::{DECISIONS, ObjectClass, Space, decide};
+            for &space in Space::ALL {
+                for &class in ObjectClass::ALL {
+                    for code in 0..=260u16 {
+                        for sub in std::iter::once(None).chain((0..=260u16).map(Some)) {
+                            let want = super::first_fit(DECISIONS, space.as_str(), code, sub, class.as_str());
+                            assert_eq!(decide(space, code, sub, class), want, "{space} {code} {sub:?} {class}");
+                        }
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+mod the_match_equals_the_table {
+    same_as_table!(modbus, dnp3, s7comm, flow, arp, packet_error);
+
+    /// Many classes: every code, subs only where rows name them.
+    #[test]
+    fn cip() {
+        use telltale_schema::cip::{DECISIONS, ObjectClass, Space, decide};
+        for &space in Space::ALL {
+            for &class in ObjectClass::ALL {
+                for code in 0..=260u16 {
+                    for sub in [
+                        None,
+                        Some(0),
+                        Some(3),
+                        Some(0x50),
+                        Some(0x80),
+                        Some(0xaa),
+                        Some(255),
+                    ] {
+                        let want =
+                            super::first_fit(DECISIONS, space.as_str(), code, sub, class.as_str());
+                        assert_eq!(
+                            decide(space, code, sub, class),
+                            want,
+                            "{space} {code} {sub:?} {class}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_function_finds_its_row_for_a_class() {
+    let def = TableId::Dnp3.def();
+    let write = Function::from_name("write").expect("dnp3 has write");
+    let op = |class| def.decision_for(write, class).map(|d| d.operation);
+    assert_eq!(op(Some("time")), Some(Operation::TimeSync));
+    assert_eq!(op(Some("octet_string")), Some(Operation::Write));
+    assert_eq!(op(None), Some(Operation::Write));
+    assert!(CodeMatch::Ranges(&[(1, 3)]).fits(Some(2)));
+    assert!(!CodeMatch::Absent.fits(Some(2)));
+}
