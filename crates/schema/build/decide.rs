@@ -36,7 +36,7 @@ pub fn function(out: &mut String, table: &TableFile) {
     out.push_str(
         "    /// Operation and phase from the decision table of the schema file: the first row\n    \
          /// that fits wins; what none fits is function `unknown`, operation `other`.\n    \
-         #[deny(unreachable_patterns)]\n    #[must_use]\n    \
+         #[deny(unreachable_patterns)]\n    #[must_use]\n    #[inline]\n    \
          pub fn decide(space: Space, code: u16, sub: Option<u16>, class: ObjectClass) -> Decision {\n        \
          match (space, code, sub, class) {\n",
     );

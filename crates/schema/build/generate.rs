@@ -353,6 +353,13 @@ fn table(out: &mut String, common: &CommonFile, t: &TableFile) {
 }
 
 fn builders(out: &mut String, tables: &[TableFile]) {
+    let sum = |what: &str| {
+        let parts: Vec<String> = tables
+            .iter()
+            .map(|t| format!("self.{}.{what}()", t.table))
+            .collect();
+        parts.join(" + ")
+    };
     out.push_str("/// A builder for every table: what one flush of a sensor holds.\n#[derive(Debug)]\npub struct Builders {\n");
     for t in tables {
         let _written = writeln!(
@@ -369,14 +376,10 @@ fn builders(out: &mut String, tables: &[TableFile]) {
             t.table
         );
     }
-    out.push_str("        }\n    }\n    /// Rows over all tables.\n    #[must_use]\n    pub fn len(&self) -> usize {\n        0");
-    for t in tables {
-        let _written = write!(out, " + self.{}.len()", t.table);
-    }
-    out.push_str("\n    }\n    /// No rows in any table.\n    #[must_use]\n    pub fn is_empty(&self) -> bool {\n        self.len() == 0\n    }\n    /// Bytes held by all columns, roughly. Walks every column: ask per flush check, not per row.\n    #[must_use]\n    pub fn approx_bytes(&self) -> usize {\n        0");
-    for t in tables {
-        let _written = write!(out, " + self.{}.approx_bytes()", t.table);
-    }
+    out.push_str("        }\n    }\n    /// Rows over all tables.\n    #[must_use]\n    pub fn len(&self) -> usize {\n        ");
+    out.push_str(&sum("len"));
+    out.push_str("\n    }\n    /// No rows in any table.\n    #[must_use]\n    pub fn is_empty(&self) -> bool {\n        self.len() == 0\n    }\n    /// Bytes held by all columns, roughly. Walks every column: ask per flush check, not per row.\n    #[must_use]\n    pub fn approx_bytes(&self) -> usize {\n        ");
+    out.push_str(&sum("approx_bytes"));
     out.push_str("\n    }\n    /// Batches of the tables that have rows, in the order of `TableId`; the builders are empty again.\n    ///\n    /// # Errors\n    /// See the builders' `finish`.\n    pub fn finish(&mut self) -> Result<Vec<TableBatch>, SchemaError> {\n        let mut out = Vec::new();\n");
     for t in tables {
         let _written = writeln!(

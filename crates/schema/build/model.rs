@@ -240,5 +240,13 @@ impl<'de> Deserialize<'de> for Names {
 pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    serde_saphyr::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))
+    parse(&text, &path.display().to_string())
+}
+
+/// Parses the text of a file; errors name the file, the line and the column.
+pub fn parse<T: serde::de::DeserializeOwned>(text: &str, file: &str) -> Result<T, String> {
+    serde_saphyr::from_str(text).map_err(|e| match e.location() {
+        Some(at) => format!("{file}:{}:{}: {e}", at.line(), at.column()),
+        None => format!("{file}: {e}"),
+    })
 }

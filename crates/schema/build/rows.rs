@@ -129,12 +129,13 @@ pub fn columns_struct(out: &mut String, indent: &str, name: &str, row: &str, lis
             c.name.value
         );
     }
+    let parts: Vec<String> = list
+        .iter()
+        .map(|c| format!("self.{}.bytes()", c.name.value))
+        .collect();
     let _written = write!(
         out,
-        "{indent}        Ok(())\n{indent}    }}\n{indent}    pub(crate) fn approx_bytes(&self) -> usize {{\n{indent}        0"
+        "{indent}        Ok(())\n{indent}    }}\n{indent}    pub(crate) fn approx_bytes(&self) -> usize {{\n{indent}        {}\n{indent}    }}\n{indent}}}\n",
+        parts.join(" + ")
     );
-    for c in list {
-        let _written = write!(out, "\n{indent}            + self.{}.bytes()", c.name.value);
-    }
-    let _written = write!(out, "\n{indent}    }}\n{indent}}}\n");
 }

@@ -2,7 +2,7 @@
 //! is filled up with nulls only when a value comes, and a column that never got
 //! one is a slice of a shared array of nulls.
 
-use arrow_array::builder::{ArrayBuilder, StringViewBuilder};
+use arrow_array::builder::StringViewBuilder;
 use arrow_array::types::{
     ArrowPrimitiveType, Float64Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
@@ -81,6 +81,30 @@ impl Bits {
     }
 }
 
+/// Memory of the last batch's column: taken again for the next one once nobody
+/// else holds that batch, so that a steady stream of flushes asks the system for
+/// no new pages. At most one batch's column is kept.
+#[derive(Debug, Default)]
+struct Room(Option<Buffer>);
+
+impl Room {
+    fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
+        if let Some(Ok(mut values)) = self.0.take().map(Buffer::into_vec::<T>)
+            && values.capacity() >= capacity
+        {
+            values.clear();
+            return values;
+        }
+        Vec::with_capacity(capacity)
+    }
+
+    fn keep<T: ArrowNativeType>(&mut self, values: Vec<T>) -> Buffer {
+        let buffer = Buffer::from_vec(values);
+        self.0 = Some(buffer.clone());
+        buffer
+    }
+}
+
 /// Which Arrow type a plain number is kept in.
 pub(crate) trait Plain: ArrowNativeType {
     type Arrow: ArrowPrimitiveType<Native = Self>;
@@ -108,6 +132,7 @@ impl Plain for f64 {
 #[derive(Debug)]
 pub(crate) struct Req<T> {
     values: Vec<T>,
+    room: Room,
     capacity: usize,
 }
 
@@ -115,6 +140,7 @@ impl<T: Plain> Req<T> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             values: Vec::new(),
+            room: Room::default(),
             capacity,
         }
     }
@@ -122,7 +148,7 @@ impl<T: Plain> Req<T> {
     #[inline]
     pub(crate) fn push(&mut self, _row: usize, value: T) {
         if self.values.capacity() == 0 {
-            self.values.reserve_exact(self.capacity);
+            self.values = self.room.take(self.capacity);
         }
         self.values.push(value);
     }
@@ -132,7 +158,7 @@ impl<T: Plain> Req<T> {
         _rows: usize,
         _nulls: &mut NullCache,
     ) -> Result<ArrayRef, ArrowError> {
-        let values = ScalarBuffer::from(std::mem::take(&mut self.values));
+        let values = ScalarBuffer::from(self.room.keep(std::mem::take(&mut self.values)));
         Ok(Arc::new(PrimitiveArray::<T::Arrow>::try_new(values, None)?))
     }
 
@@ -146,6 +172,7 @@ impl<T: Plain> Req<T> {
 pub(crate) struct Opt<T> {
     values: Vec<T>,
     valid: Bits,
+    room: Room,
     capacity: usize,
 }
 
@@ -154,6 +181,7 @@ impl<T: Plain> Opt<T> {
         Self {
             values: Vec::new(),
             valid: Bits::default(),
+            room: Room::default(),
             capacity,
         }
     }
@@ -161,7 +189,7 @@ impl<T: Plain> Opt<T> {
     #[inline]
     pub(crate) fn push(&mut self, row: usize, value: Option<T>) {
         if let Some(value) = value {
-            if self.values.len() != row {
+            if self.values.len() != row || row == 0 {
                 self.fill(row);
             }
             self.values.push(value);
@@ -169,10 +197,9 @@ impl<T: Plain> Opt<T> {
         }
     }
 
-    #[cold]
     fn fill(&mut self, row: usize) {
         if self.values.capacity() == 0 {
-            self.values.reserve_exact(self.capacity.max(row + 1));
+            self.values = self.room.take(self.capacity.max(row + 1));
         }
         self.values.resize(row, T::default());
     }
@@ -187,7 +214,10 @@ impl<T: Plain> Opt<T> {
         }
         let mut values = std::mem::take(&mut self.values);
         values.resize(rows, T::default());
-        let array = PrimitiveArray::<T::Arrow>::try_new(values.into(), self.valid.nulls(rows))?;
+        let array = PrimitiveArray::<T::Arrow>::try_new(
+            ScalarBuffer::from(self.room.keep(values)),
+            self.valid.nulls(rows),
+        )?;
         Ok(Arc::new(array))
     }
 
@@ -215,7 +245,8 @@ impl ReqTime {
         _rows: usize,
         _nulls: &mut NullCache,
     ) -> Result<ArrayRef, ArrowError> {
-        let values = ScalarBuffer::from(std::mem::take(&mut self.0.values));
+        let values = std::mem::take(&mut self.0.values);
+        let values = ScalarBuffer::from(self.0.room.keep(values));
         let array = PrimitiveArray::<TimestampNanosecondType>::try_new(values, None)?;
         Ok(Arc::new(array.with_timezone("UTC")))
     }
@@ -328,6 +359,7 @@ impl ReqIp {
 pub(crate) struct OptIp {
     values: Vec<u128>,
     valid: Bits,
+    room: Room,
     capacity: usize,
 }
 
@@ -336,6 +368,7 @@ impl OptIp {
         Self {
             values: Vec::new(),
             valid: Bits::default(),
+            room: Room::default(),
             capacity,
         }
     }
@@ -343,9 +376,9 @@ impl OptIp {
     #[inline]
     pub(crate) fn push(&mut self, row: usize, value: Option<[u8; 16]>) {
         if let Some(value) = value {
-            if self.values.len() != row {
+            if self.values.len() != row || row == 0 {
                 if self.values.capacity() == 0 {
-                    self.values.reserve_exact(self.capacity.max(row + 1));
+                    self.values = self.room.take(self.capacity.max(row + 1));
                 }
                 self.values.resize(row, 0);
             }
@@ -367,7 +400,7 @@ impl OptIp {
         let valid = self.valid.nulls(rows);
         Ok(Arc::new(FixedSizeBinaryArray::try_new(
             16,
-            Buffer::from_vec(values),
+            self.room.keep(values),
             valid,
         )?))
     }
@@ -404,10 +437,16 @@ impl ReqText {
     }
 }
 
-/// Text that a row may lack.
+/// Text that a row may lack. Neighbouring rows often have the same text (the
+/// site, the file, the community ID of request and response): a run of equal
+/// texts is kept once and costs a comparison per row.
 #[derive(Debug)]
 pub(crate) struct OptText {
     builder: Option<StringViewBuilder>,
+    /// Text of the run that is not in the builder yet.
+    last: String,
+    run: usize,
+    /// Rows up to the end of the run.
     len: usize,
     capacity: usize,
     bytes: usize,
@@ -417,6 +456,8 @@ impl OptText {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             builder: None,
+            last: String::new(),
+            run: 0,
             len: 0,
             capacity,
             bytes: 0,
@@ -426,20 +467,36 @@ impl OptText {
     #[inline]
     pub(crate) fn push(&mut self, row: usize, value: Option<&str>) {
         let Some(value) = value else { return };
+        if self.run > 0 && self.len == row && self.last == value {
+            self.run += 1;
+        } else {
+            self.next(row, value);
+        }
+        self.len = row + 1;
+    }
+
+    /// Begins a run with `value` at `row`.
+    fn next(&mut self, row: usize, value: &str) {
+        let nulls = row.saturating_sub(self.len);
+        self.flush(nulls);
+        self.last.clear();
+        self.last.push_str(value);
+        self.run = 1;
+        self.bytes += if value.len() > 12 { value.len() } else { 0 };
+    }
+
+    /// Moves the run into the builder, then so many nulls.
+    fn flush(&mut self, nulls: usize) {
         let capacity = self.capacity;
         let builder = self
             .builder
             .get_or_insert_with(|| StringViewBuilder::with_capacity(capacity));
-        while self.len < row {
-            builder.append_null();
-            self.len += 1;
-        }
+        let run = std::mem::take(&mut self.run);
         // only a text above 4 GiB is refused; it then reads as missing
-        if builder.try_append_value(value).is_err() {
-            builder.append_null();
+        if builder.try_append_value_n(&self.last, run).is_err() {
+            (0..run).for_each(|_| builder.append_null());
         }
-        self.len = row + 1;
-        self.bytes += 16 + if value.len() > 12 { value.len() } else { 0 };
+        (0..nulls).for_each(|_| builder.append_null());
     }
 
     pub(crate) fn finish(
@@ -447,19 +504,20 @@ impl OptText {
         rows: usize,
         nulls: &mut NullCache,
     ) -> Result<ArrayRef, ArrowError> {
+        if self.len == 0 {
+            return Ok(nulls.get(&DataType::Utf8View, rows));
+        }
+        self.flush(rows.saturating_sub(self.len));
         self.len = 0;
         self.bytes = 0;
-        let Some(mut builder) = self.builder.take() else {
-            return Ok(nulls.get(&DataType::Utf8View, rows));
-        };
-        while builder.len() < rows {
-            builder.append_null();
+        match self.builder.take() {
+            Some(mut builder) => Ok(Arc::new(builder.finish())),
+            None => Ok(nulls.get(&DataType::Utf8View, rows)),
         }
-        Ok(Arc::new(builder.finish()))
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.len * 16
     }
 }
 
@@ -469,6 +527,7 @@ pub(crate) struct OptList<T> {
     offsets: Vec<i32>,
     values: Vec<T>,
     valid: Bits,
+    room: Room,
     capacity: usize,
 }
 
@@ -478,6 +537,7 @@ impl<T: Plain> OptList<T> {
             offsets: Vec::new(),
             values: Vec::new(),
             valid: Bits::default(),
+            room: Room::default(),
             capacity,
         }
     }
@@ -488,7 +548,7 @@ impl<T: Plain> OptList<T> {
         if self.offsets.len() != row + 1 {
             if self.offsets.capacity() == 0 {
                 self.offsets.reserve_exact(self.capacity.max(row) + 2);
-                self.values.reserve_exact(self.capacity);
+                self.values = self.room.take(self.capacity);
             }
             let last = self.end();
             self.offsets.resize(row + 1, last);
@@ -516,8 +576,8 @@ impl<T: Plain> OptList<T> {
         let last = self.end();
         let mut offsets = std::mem::take(&mut self.offsets);
         offsets.resize(rows + 1, last);
-        let values =
-            PrimitiveArray::<T::Arrow>::try_new(std::mem::take(&mut self.values).into(), None)?;
+        let values = ScalarBuffer::from(self.room.keep(std::mem::take(&mut self.values)));
+        let values = PrimitiveArray::<T::Arrow>::try_new(values, None)?;
         let array = ListArray::try_new(
             item,
             OffsetBuffer::new(offsets.into()),

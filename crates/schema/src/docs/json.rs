@@ -1,7 +1,7 @@
 //! The definitions for programs.
 
 use crate::defs::{CodeMatch, ColumnDef, ColumnKind, DecisionRow, events_columns};
-use crate::tables::{COMMON_DESCRIPTION, EnumId, TableId};
+use crate::tables::{COMMON_DESCRIPTION, EnumId, Phase, TableId};
 use serde_json::{Value, json};
 
 fn column(c: &ColumnDef) -> Value {
@@ -44,7 +44,7 @@ fn decision(d: &DecisionRow) -> Value {
         "class": d.classes.map_or_else(|| Value::from("*"), Value::from),
         "function": d.function.as_str(),
         "operation": d.operation.as_str(),
-        "phase": d.phase.map(|p| p.as_str()),
+        "phase": d.phase.map(Phase::as_str),
         "remark": d.doc,
     })
 }
