@@ -13,6 +13,7 @@ pub mod dnp3;
 mod error;
 pub mod framing;
 pub mod modbus;
+pub mod pending;
 pub mod s7comm;
 
 pub use error::Error;
