@@ -1,6 +1,6 @@
 //! What the shape alone cannot say: names that must exist, ids that must differ.
 
-use crate::model::{ColumnSpec, CommonFile, FunctionSpec, NamedDoc, Names, TableFile};
+use crate::model::{ColumnSpec, CommonFile, FunctionSpec, Names, TableFile};
 use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,21 +110,21 @@ pub fn all(common: &CommonFile, tables: &[TableFile], names: &[&str]) -> Result<
             &mut ids,
             &mut function_names,
         )?;
-        unique(name, &table.spaces)?;
-        unique(name, &table.object_classes)?;
+        unique(name, table.spaces.iter().map(|s| &s.name))?;
+        unique(name, table.object_classes.iter().map(|c| &c.name))?;
         decisions(common, table)?;
     }
     Ok(())
 }
 
-fn unique(file: &str, list: &[NamedDoc]) -> Result<(), String> {
+fn unique<'a>(file: &str, list: impl Iterator<Item = &'a Spanned<String>>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
-    for item in list {
-        rust_name(file, &item.name)?;
-        if item.name.value == "none" || !seen.insert(&item.name.value) {
+    for name in list {
+        rust_name(file, name)?;
+        if name.value == "none" || !seen.insert(&name.value) {
             return Err(at(
                 file,
-                &item.name,
+                name,
                 "stands twice, or is `none`, which every table has",
             ));
         }

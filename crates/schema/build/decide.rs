@@ -1,7 +1,7 @@
 //! The decision table as a `match`, and as data for docs and look-ups.
 
 use crate::model::{Codes, DecisionSpec, Names, TableFile};
-use crate::names::{camel, lit, opt, upper};
+use crate::names::{camel, doc, lit, opt, upper};
 use std::fmt::Write as _;
 
 fn ranges(list: &[(u16, u16)]) -> String {
@@ -30,6 +30,57 @@ fn phase(d: &DecisionSpec) -> String {
         || "None".to_owned(),
         |p| format!("Some(Phase::{})", camel(&p.value)),
     )
+}
+
+/// `ObjectClass::of_number` and `of_name`, for tables whose classes have them.
+pub fn class_lookup(out: &mut String, table: &TableFile) {
+    if let Some(what) = &table.class_numbers {
+        let _written = write!(
+            out,
+            "    impl ObjectClass {{\n{}        #[must_use]\n        pub const fn of_number(number: u32) -> Self {{\n            match number {{\n",
+            doc("        ", &format!("The class of a number: {what}"))
+        );
+        for c in &table.object_classes {
+            let pattern = match &c.numbers {
+                Some(Codes::Ranges(r)) => ranges(r),
+                Some(Codes::Any) => "_".to_owned(),
+                Some(Codes::Absent) | None => continue,
+            };
+            let _written = writeln!(
+                out,
+                "                {pattern} => Self::{},",
+                camel(&c.name.value)
+            );
+        }
+        out.push_str("                #[allow(unreachable_patterns)]\n                _ => Self::None,\n            }\n        }\n    }\n");
+    }
+    if let Some(what) = &table.class_names {
+        let _written = write!(
+            out,
+            "    impl ObjectClass {{\n{}        #[must_use]\n        pub fn of_name(name: &str) -> Self {{\n            match name {{\n",
+            doc("        ", &format!("The class of a name: {what}"))
+        );
+        for c in table.object_classes.iter().filter(|c| !c.names.is_empty()) {
+            let fallback = c.names.iter().any(|n| n == "*");
+            let parts: Vec<String> = c
+                .names
+                .iter()
+                .filter(|n| *n != "*")
+                .map(|n| lit(n))
+                .collect();
+            let pattern = if fallback {
+                "_".to_owned()
+            } else {
+                parts.join(" | ")
+            };
+            let _written = writeln!(
+                out,
+                "                {pattern} => Self::{},",
+                camel(&c.name.value)
+            );
+        }
+        out.push_str("                #[allow(unreachable_patterns)]\n                _ => Self::None,\n            }\n        }\n    }\n");
+    }
 }
 
 pub fn function(out: &mut String, table: &TableFile) {

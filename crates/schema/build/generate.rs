@@ -1,6 +1,6 @@
 //! Writes the generated file.
 
-use crate::model::{ColumnSpec, CommonFile, FunctionSpec, NamedDoc, TableFile};
+use crate::model::{ClassSpec, ColumnSpec, CommonFile, FunctionSpec, NamedDoc, TableFile};
 use crate::names::{camel, doc, lit, opt, upper};
 use crate::{decide, rows};
 use std::fmt::Write as _;
@@ -258,6 +258,13 @@ fn named(list: &[NamedDoc]) -> Vec<(u16, &str, &str)> {
         .collect()
 }
 
+fn classes(list: &[ClassSpec]) -> Vec<(u16, &str, &str)> {
+    list.iter()
+        .zip(1u16..)
+        .map(|(n, i)| (i, n.name.value.as_str(), n.doc.as_str()))
+        .collect()
+}
+
 fn table(out: &mut String, common: &CommonFile, t: &TableFile) {
     let _written = write!(
         out,
@@ -285,19 +292,16 @@ fn table(out: &mut String, common: &CommonFile, t: &TableFile) {
         "Which numbering a code belongs to.",
         &named(&t.spaces),
     );
-    let mut classes = vec![(0u16, "none", "No object, or one that makes no difference.")];
-    classes.extend(
-        named(&t.object_classes)
-            .into_iter()
-            .map(|(i, n, d)| (i + 1, n, d)),
-    );
+    let mut all = vec![(0u16, "none", "No object, or one that makes no difference.")];
+    all.extend(classes(&t.object_classes));
     simple_enum(
         out,
         "    ",
         "ObjectClass",
         "Class of the touched object, as far as it decides the operation.",
-        &classes,
+        &all,
     );
+    decide::class_lookup(out, t);
     decide::function(out, t);
     decide::rows(out, t);
     column_statics(out, "    ", &t.columns, &common.columns);
@@ -337,10 +341,13 @@ fn table(out: &mut String, common: &CommonFile, t: &TableFile) {
         );
     }
     out.push_str("        ],\n");
-    for (field, list) in [("spaces", &t.spaces), ("object_classes", &t.object_classes)] {
+    for (field, list) in [
+        ("spaces", named(&t.spaces)),
+        ("object_classes", classes(&t.object_classes)),
+    ] {
         let _written = write!(out, "        {field}: &[");
-        for n in list {
-            let _written = write!(out, "({}, {}), ", lit(&n.name.value), lit(&n.doc));
+        for (_, name, doc) in list {
+            let _written = write!(out, "({}, {}), ", lit(name), lit(doc));
         }
         out.push_str("],\n");
     }

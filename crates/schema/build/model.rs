@@ -78,7 +78,13 @@ pub struct TableFile {
     /// Function ids of this table lie in this range, both ends included.
     pub function_ids: (u16, u16),
     pub spaces: Vec<NamedDoc>,
-    pub object_classes: Vec<NamedDoc>,
+    pub object_classes: Vec<ClassSpec>,
+    /// What the numbers of the classes are, if they have any.
+    #[serde(default)]
+    pub class_numbers: Option<String>,
+    /// What the names of the classes are, if they have any.
+    #[serde(default)]
+    pub class_names: Option<String>,
     pub columns: Vec<ColumnSpec>,
     pub functions: Vec<FunctionSpec>,
     pub decisions: Vec<DecisionSpec>,
@@ -90,6 +96,20 @@ pub struct TableFile {
 pub struct NamedDoc {
     pub name: Spanned<String>,
     pub doc: String,
+}
+
+/// A class of object, with what it is known by on the wire.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassSpec {
+    pub name: Spanned<String>,
+    pub doc: String,
+    /// Numbers of the class; `*` takes what no class before it has.
+    #[serde(default)]
+    pub numbers: Option<Codes>,
+    /// Names of the class.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 /// One function name with its stable number.

@@ -1,8 +1,8 @@
 //! The decision tables say what a protocol expert expects.
 
 use telltale_schema::{
-    CodeMatch, Decision, DecisionRow, Function, Operation, Phase, TableId, arp, cip, dnp3, flow,
-    modbus, packet_error, s7comm,
+    CodeMatch, Decision, Function, Operation, Phase, TableId, arp, cip, dnp3, flow, modbus,
+    packet_error, s7comm,
 };
 
 fn is(d: Decision, function: &str, operation: Operation, phase: Option<Phase>) {
@@ -311,6 +311,18 @@ fn s7_control_of_the_plc() {
         None,
     );
     is(
+        user(1, 12, C::None),
+        "memory_reset",
+        Operation::Delete,
+        None,
+    );
+    is(
+        user(1, 9, C::None),
+        "force_variable",
+        Operation::Force,
+        None,
+    );
+    is(
         user(3, 1, C::None),
         "list_blocks",
         Operation::ConfigRead,
@@ -437,6 +449,26 @@ fn cip_services_are_decided_by_class() {
         None,
     );
     is(pccc(0x0f, None), "pccc", Operation::Other, None);
+    let mode = |class| decide(Space::Pccc, 0x0f, Some(0x3a), class);
+    is(
+        mode(C::ModeProgram),
+        "pccc_change_mode",
+        Operation::Stop,
+        None,
+    );
+    is(mode(C::ModeRun), "pccc_change_mode", Operation::Start, None);
+    is(
+        service(0x4b, C::Lock),
+        "controller_lock",
+        Operation::Session,
+        None,
+    );
+    is(
+        service(0x4c, C::DataTable),
+        "read_data_table",
+        Operation::Read,
+        None,
+    );
 }
 
 #[test]
@@ -456,80 +488,6 @@ fn tables_that_are_no_protocol_have_functions_too() {
     is(d, "application_error", Operation::Other, None);
 }
 
-/// The rule that the generated `match` is to follow, written plainly.
-fn first_fit(
-    rows: &[DecisionRow],
-    space: &str,
-    code: u16,
-    sub: Option<u16>,
-    class: &str,
-) -> Decision {
-    rows.iter()
-        .find(|r| {
-            r.space == space
-                && r.code.fits(Some(code))
-                && r.sub.fits(sub)
-                && r.classes.is_none_or(|l| l.contains(&class))
-        })
-        .map_or(Decision::UNKNOWN, |r| Decision {
-            function: r.function,
-            operation: r.operation,
-            phase: r.phase,
-        })
-}
-
-macro_rules! same_as_table {
-    ($($table:ident),*) => {$(
-        #[test]
-        fn $table() {
-            use telltale_schema::$table::{DECISIONS, ObjectClass, Space, decide};
-            for &space in Space::ALL {
-                for &class in ObjectClass::ALL {
-                    for code in 0..=260u16 {
-                        for sub in std::iter::once(None).chain((0..=260u16).map(Some)) {
-                            let want = super::first_fit(DECISIONS, space.as_str(), code, sub, class.as_str());
-                            assert_eq!(decide(space, code, sub, class), want, "{space} {code} {sub:?} {class}");
-                        }
-                    }
-                }
-            }
-        }
-    )*};
-}
-
-mod the_match_equals_the_table {
-    same_as_table!(modbus, dnp3, s7comm, flow, arp, packet_error);
-
-    /// Many classes: every code, subs only where rows name them.
-    #[test]
-    fn cip() {
-        use telltale_schema::cip::{DECISIONS, ObjectClass, Space, decide};
-        for &space in Space::ALL {
-            for &class in ObjectClass::ALL {
-                for code in 0..=260u16 {
-                    for sub in [
-                        None,
-                        Some(0),
-                        Some(3),
-                        Some(0x50),
-                        Some(0x80),
-                        Some(0xaa),
-                        Some(255),
-                    ] {
-                        let want =
-                            super::first_fit(DECISIONS, space.as_str(), code, sub, class.as_str());
-                        assert_eq!(
-                            decide(space, code, sub, class),
-                            want,
-                            "{space} {code} {sub:?} {class}"
-                        );
-                    }
-                }
-            }
-        }
-    }
-}
-
 #[test]
 fn a_function_finds_its_row_for_a_class() {
     let def = TableId::Dnp3.def();
@@ -540,4 +498,41 @@ fn a_function_finds_its_row_for_a_class() {
     assert_eq!(op(None), Some(Operation::Write));
     assert!(CodeMatch::Ranges(&[(1, 3)]).fits(Some(2)));
     assert!(!CodeMatch::Absent.fits(Some(2)));
+}
+
+#[test]
+fn classes_are_known_by_number_and_name() {
+    assert_eq!(
+        dnp3::ObjectClass::of_number(12),
+        dnp3::ObjectClass::ControlRelay
+    );
+    assert_eq!(dnp3::ObjectClass::of_number(50), dnp3::ObjectClass::Time);
+    assert_eq!(dnp3::ObjectClass::of_number(102), dnp3::ObjectClass::Other);
+    assert_eq!(
+        cip::ObjectClass::of_number(0x01),
+        cip::ObjectClass::Identity
+    );
+    assert_eq!(
+        cip::ObjectClass::of_number(0x8e),
+        cip::ObjectClass::Controller
+    );
+    assert_eq!(cip::ObjectClass::of_number(0x74), cip::ObjectClass::Lock);
+    assert_eq!(cip::ObjectClass::of_number(0x99), cip::ObjectClass::Vendor);
+    assert_eq!(cip::ObjectClass::of_number(0x9999), cip::ObjectClass::Other);
+    assert_eq!(
+        s7comm::ObjectClass::of_number(0x84),
+        s7comm::ObjectClass::Db
+    );
+    assert_eq!(
+        s7comm::ObjectClass::of_number(0x03),
+        s7comm::ObjectClass::System
+    );
+    assert_eq!(
+        s7comm::ObjectClass::of_name("P_PROGRAM"),
+        s7comm::ObjectClass::PiProgram
+    );
+    assert_eq!(
+        s7comm::ObjectClass::of_name("_N_SELECT"),
+        s7comm::ObjectClass::PiOther
+    );
 }

@@ -1,0 +1,107 @@
+//! Growing columns. A missing value costs a comparison and no memory: a column
+//! is filled up with nulls only when a value comes, and a column that never got
+//! one is a slice of a shared array of nulls.
+
+mod fixed;
+mod lists;
+mod numbers;
+mod text;
+
+pub(crate) use fixed::{OptBool, OptIp, ReqBool, ReqIp};
+pub(crate) use lists::OptList;
+pub(crate) use numbers::{Opt, Plain, Req, ReqTime};
+pub(crate) use text::{OptText, ReqText};
+
+use arrow_array::{Array, ArrayRef, new_null_array};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer};
+use arrow_schema::DataType;
+use std::sync::Arc;
+
+/// Arrays of nulls, shared by all columns of a type that stay empty.
+#[derive(Debug)]
+pub(crate) struct NullCache {
+    capacity: usize,
+    arrays: Vec<ArrayRef>,
+}
+
+impl NullCache {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            arrays: Vec::new(),
+        }
+    }
+
+    fn get(&mut self, data_type: &DataType, rows: usize) -> ArrayRef {
+        if let Some(a) = self
+            .arrays
+            .iter()
+            .find(|a| a.data_type() == data_type && a.len() >= rows)
+        {
+            return if a.len() == rows {
+                Arc::clone(a)
+            } else {
+                a.slice(0, rows)
+            };
+        }
+        self.arrays.retain(|a| a.data_type() != data_type);
+        let array = new_null_array(data_type, rows.max(self.capacity));
+        self.arrays.push(Arc::clone(&array));
+        if array.len() == rows {
+            array
+        } else {
+            array.slice(0, rows)
+        }
+    }
+}
+
+/// Bits of validity or of truth, filled up with zeroes as late as possible.
+#[derive(Debug, Default)]
+struct Bits(Vec<u8>);
+
+impl Bits {
+    #[inline]
+    fn set(&mut self, row: usize) {
+        let byte = row >> 3;
+        if byte >= self.0.len() {
+            self.0.resize(byte + 1, 0);
+        }
+        if let Some(b) = self.0.get_mut(byte) {
+            *b |= 1 << (row & 7);
+        }
+    }
+
+    fn take(&mut self, rows: usize) -> BooleanBuffer {
+        let mut bytes = std::mem::take(&mut self.0);
+        bytes.resize(rows.div_ceil(8), 0);
+        BooleanBuffer::new(Buffer::from_vec(bytes), 0, rows)
+    }
+
+    fn nulls(&mut self, rows: usize) -> Option<NullBuffer> {
+        Some(NullBuffer::new(self.take(rows))).filter(|n| n.null_count() > 0)
+    }
+}
+
+/// Memory of the last batch's column: taken again for the next one once nobody
+/// else holds that batch, so that a steady stream of flushes asks the system for
+/// no new pages. At most one batch's column is kept.
+#[derive(Debug, Default)]
+struct Room(Option<Buffer>);
+
+impl Room {
+    fn take<T: ArrowNativeType>(&mut self, capacity: usize) -> Vec<T> {
+        if let Some(Ok(mut values)) = self.0.take().map(Buffer::into_vec::<T>)
+            && values.capacity() >= capacity
+        {
+            values.clear();
+            return values;
+        }
+        Vec::with_capacity(capacity)
+    }
+
+    fn keep<T: ArrowNativeType>(&mut self, values: Vec<T>) -> Buffer {
+        let buffer = Buffer::from_vec(values);
+        self.0 = Some(buffer.clone());
+        buffer
+    }
+}
