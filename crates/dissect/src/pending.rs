@@ -54,6 +54,11 @@ impl<K: PartialEq, M> Pending<K, M> {
         self.waiting.is_empty()
     }
 
+    /// The requests that wait, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Request<K, M>> {
+        self.waiting.iter()
+    }
+
     /// Requests that were pushed out by newer ones.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
