@@ -51,7 +51,7 @@ plc2 = snap7.Client()
 story.attempt("s7", lambda: plc2.connect("10.20.1.32", 0, 2))
 story.attempt("order code", plc2.get_order_code)
 story.attempt("cpu info", plc2.get_cpu_info)
-story.attempt("cpu state", plc2.get_cpu_state)
+story.attempt("operating mode", lambda: plc2.read_szl(0x0424, 0))
 story.attempt("list identity", lambda: CIPDriver.list_identity("10.20.1.33"))
 
 story.at(T0, 157, "reads")
