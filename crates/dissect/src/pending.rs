@@ -100,6 +100,21 @@ impl<K: PartialEq, M> Pending<K, M> {
         Some(self.waiting.remove(at))
     }
 
+    /// The newest request that `wanted` accepts, removed from the table.
+    pub fn take_newest_if(
+        &mut self,
+        mut wanted: impl FnMut(&Request<K, M>) -> bool,
+    ) -> Option<Request<K, M>> {
+        let at = self.waiting.iter().rposition(&mut wanted)?;
+        Some(self.waiting.remove(at))
+    }
+
+    /// The oldest request, left in the table.
+    #[must_use]
+    pub fn oldest(&self) -> Option<&Request<K, M>> {
+        self.waiting.first()
+    }
+
     /// The oldest request, removed from the table.
     pub fn pop(&mut self) -> Option<Request<K, M>> {
         if self.waiting.is_empty() {
