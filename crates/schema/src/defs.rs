@@ -330,8 +330,9 @@ pub fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&
     let wanted = name.to_lowercase();
     let mut best: Option<(&str, f64)> = None;
     for candidate in names {
-        let mut score = strsim::jaro_winkler(&wanted, candidate);
-        if candidate.contains(wanted.as_str()) || wanted.contains(candidate) {
+        let name = candidate.to_lowercase();
+        let mut score = strsim::jaro_winkler(&wanted, &name);
+        if name.contains(wanted.as_str()) || wanted.contains(name.as_str()) {
             score = score.max(0.85);
         }
         if score > best.map_or(0.75, |b| b.1) {

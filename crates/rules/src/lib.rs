@@ -1,0 +1,19 @@
+//! Rule files and site content: what a detection engineer and a plant write.
+//!
+//! Parses and lints; knows nothing of execution. SQL is handed on as text with
+//! its place in the file.
+#![forbid(unsafe_code)]
+
+pub mod attack;
+mod diagnostic;
+mod finding;
+mod rule;
+mod ruleset;
+pub mod site;
+pub mod testcase;
+
+pub use diagnostic::{Diagnostic, Level};
+pub use finding::Finding;
+pub use rule::{Confidence, Entities, Requires, Rule, Severity, Status, Suppression};
+pub use ruleset::RuleSet;
+pub use site::Site;

@@ -1,0 +1,366 @@
+//! What a plant says of itself: names, lists, calendars, tags, assets,
+//! exceptions, and its word on shipped rules. Immutable once loaded, and known
+//! by a content hash.
+
+pub mod assets;
+pub mod calendar;
+pub mod exceptions;
+pub mod list;
+pub mod tags;
+
+use crate::diagnostic::Diagnostic;
+use crate::rule::Severity;
+use assets::Assets;
+use calendar::Calendar;
+use exceptions::Exception;
+use list::List;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tags::Tags;
+
+/// How a rule runs at a site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Not at all.
+    Off,
+    /// Its alerts are marked and go to nobody.
+    Shadow,
+    /// Its alerts count.
+    #[default]
+    Alert,
+}
+
+/// A site's word on a rule. Never its SQL.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Severity instead of the rule's.
+    #[serde(default)]
+    pub severity: Option<Severity>,
+    /// How it runs.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Parameters instead of the rule's defaults.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, serde_json::Value>,
+}
+
+/// `site.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteToml {
+    /// Short name, in rows and alert ids.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// IANA time zone.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+    /// Address spaces.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
+    /// Protocol by port.
+    #[serde(default)]
+    pub ports: BTreeMap<String, String>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// An address space.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Its name.
+    pub name: String,
+    /// The sensor it is seen by; any, if left out.
+    #[serde(default)]
+    pub sensor: Option<String>,
+    /// Its VLANs.
+    #[serde(default)]
+    pub vlans: Vec<u16>,
+}
+
+/// All content of a site.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `site.toml`.
+    pub toml: SiteToml,
+    /// Time zone.
+    pub zone: chrono_tz::Tz,
+    /// Lists by name.
+    pub lists: BTreeMap<String, List>,
+    /// Calendars by name.
+    pub calendars: BTreeMap<String, Calendar>,
+    /// Devices.
+    pub assets: Assets,
+    /// Names of points.
+    pub tags: Tags,
+    /// Exceptions.
+    pub exceptions: Vec<Exception>,
+    /// Words on rules, by id.
+    pub overrides: BTreeMap<String, Override>,
+    /// Content hash.
+    pub hash: String,
+}
+
+/// Lists and calendars of the built-in default site: they exist and are empty.
+const DEFAULT_LISTS: [&str; 5] = [
+    "asset_scanners",
+    "authorised_masters",
+    "declared_services",
+    "engineering_stations",
+    "shared_addresses",
+];
+
+impl Site {
+    /// The site that is used when none is named: its lists and calendars exist
+    /// and are empty, which is a statement: nobody is trusted, nothing is planned.
+    #[must_use]
+    pub fn builtin_default() -> Self {
+        Self {
+            toml: SiteToml {
+                name: "default".to_owned(),
+                title: None,
+                time_zone: utc(),
+                segments: Vec::new(),
+                ports: BTreeMap::new(),
+            },
+            zone: chrono_tz::UTC,
+            lists: DEFAULT_LISTS
+                .iter()
+                .map(|n| ((*n).to_owned(), List::default()))
+                .collect(),
+            calendars: std::iter::once(("maintenance".to_owned(), Calendar::default())).collect(),
+            assets: Assets::default(),
+            tags: Tags::default(),
+            exceptions: Vec::new(),
+            overrides: BTreeMap::new(),
+            hash: "builtin-default".to_owned(),
+        }
+    }
+
+    /// Reads a site's folder. All that is wrong is told at once; `None` when
+    /// there is no usable `site.toml`. A bad list, calendar or layer is left out alone.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn load(dir: &Path) -> std::io::Result<(Option<Self>, Vec<Diagnostic>)> {
+        let mut found = Vec::new();
+        let mut hasher = blake3::Hasher::new();
+        let mut read = |path: &Path| -> std::io::Result<Option<String>> {
+            match std::fs::read_to_string(path) {
+                Ok(text) => {
+                    hasher.update(
+                        path.strip_prefix(dir)
+                            .unwrap_or(path)
+                            .as_os_str()
+                            .as_encoded_bytes(),
+                    );
+                    hasher.update(&(text.len() as u64).to_le_bytes());
+                    hasher.update(text.as_bytes());
+                    Ok(Some(text))
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(e) => Err(std::io::Error::new(
+                    e.kind(),
+                    format!("{}: {e}", path.display()),
+                )),
+            }
+        };
+        let file = dir.join("site.toml");
+        let name = file.display().to_string();
+        let Some(text) = read(&file)? else {
+            found.push(
+                Diagnostic::error("TT-SITE-001", &name, (0, 0), "no such file")
+                    .help("a site's folder has a site.toml with its `name` and `time_zone`"),
+            );
+            return Ok((None, found));
+        };
+        let parsed: SiteToml = match toml::from_str(&text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let line = error.span().map_or(0, |s| {
+                    text.get(..s.start).unwrap_or("").matches('\n').count() + 1
+                });
+                found.push(Diagnostic::error(
+                    "TT-SITE-002",
+                    &name,
+                    (u32::try_from(line).unwrap_or(0), 0),
+                    error.message(),
+                ));
+                return Ok((None, found));
+            }
+        };
+        let zone = parsed
+            .time_zone
+            .parse::<chrono_tz::Tz>()
+            .unwrap_or_else(|_| {
+                let line = text
+                    .lines()
+                    .position(|l| l.trim_start().starts_with("time_zone"))
+                    .map_or(0, |n| n + 1);
+                let near = telltale_schema::nearest(
+                    &parsed.time_zone,
+                    chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()),
+                );
+                let diagnostic = Diagnostic::error(
+                    "TT-SITE-003",
+                    &name,
+                    (u32::try_from(line).unwrap_or(0), 0),
+                    format!("`{}` is no IANA time zone", parsed.time_zone),
+                );
+                found.push(diagnostic.help(
+                    near.map_or("write one like Europe/Vienna".to_owned(), |n| {
+                        format!("did you mean `{n}`?")
+                    }),
+                ));
+                chrono_tz::UTC
+            });
+        let mut lists = BTreeMap::new();
+        let mut calendars = BTreeMap::new();
+        for path in entries(&dir.join("lists"), "csv")? {
+            let Some(text) = read(&path)? else { continue };
+            let (list, mut wrong) = List::parse(&path.display().to_string(), &text);
+            found.append(&mut wrong);
+            if let Some(list) = list {
+                lists.insert(stem(&path), list);
+            }
+        }
+        for path in entries(&dir.join("calendars"), "yaml")? {
+            let Some(text) = read(&path)? else { continue };
+            match Calendar::parse(&path.display().to_string(), &text, zone) {
+                Ok(calendar) => {
+                    calendars.insert(stem(&path), calendar);
+                }
+                Err(diagnostic) => found.push(diagnostic),
+            }
+        }
+        let mut part = |name: &str| -> std::io::Result<Option<(String, String)>> {
+            let path = dir.join(name);
+            Ok(read(&path)?.map(|text| (path.display().to_string(), text)))
+        };
+        let mut assets = Assets::default();
+        if let Some((name, text)) = part("assets.csv")? {
+            let (good, mut wrong) = Assets::parse(&name, &text);
+            assets = good;
+            found.append(&mut wrong);
+        }
+        let mut tags = Tags::default();
+        if let Some((name, text)) = part("tags.csv")? {
+            let (good, mut wrong) = Tags::parse(&name, &text);
+            tags = good;
+            found.append(&mut wrong);
+        }
+        let mut exceptions = Vec::new();
+        if let Some((name, text)) = part("exceptions.yaml")? {
+            let (good, mut wrong) = exceptions::parse(&name, &text);
+            exceptions = good;
+            found.append(&mut wrong);
+        }
+        let mut overrides = BTreeMap::new();
+        if let Some((name, text)) = part("rules.yaml")? {
+            match yaml::<Option<BTreeMap<String, Override>>>(&name, &text, "TT-SITE-004") {
+                Ok(good) => overrides = good.unwrap_or_default(),
+                Err(diagnostic) => found.push(diagnostic),
+            }
+        }
+        let hash = hasher
+            .finalize()
+            .to_hex()
+            .as_str()
+            .get(..16)
+            .unwrap_or_default()
+            .to_owned();
+        let site = Self {
+            toml: parsed,
+            zone,
+            lists,
+            calendars,
+            assets,
+            tags,
+            exceptions,
+            overrides,
+            hash,
+        };
+        Ok((Some(site), found))
+    }
+
+    /// Lists and calendars that a rule needs and this site has not.
+    #[must_use]
+    pub fn missing(&self, requires: &crate::rule::Requires) -> Vec<String> {
+        let lists = requires
+            .lists
+            .iter()
+            .filter(|n| !self.lists.contains_key(*n))
+            .map(|n| format!("list `{n}`"));
+        let calendars = requires
+            .calendars
+            .iter()
+            .filter(|n| !self.calendars.contains_key(*n))
+            .map(|n| format!("calendar `{n}`"));
+        lists.chain(calendars).collect()
+    }
+
+    /// How a rule runs here.
+    #[must_use]
+    pub fn mode(&self, rule: &str) -> Mode {
+        self.overrides.get(rule).map_or(Mode::Alert, |o| o.mode)
+    }
+}
+
+/// YAML with the error's place; an empty file is `null`.
+pub(crate) fn yaml<'t, T: Deserialize<'t>>(
+    name: &str,
+    text: &'t str,
+    code: &'static str,
+) -> Result<T, Diagnostic> {
+    let empty = text
+        .lines()
+        .all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'));
+    serde_saphyr::from_str(if empty { "null" } else { text }).map_err(|error| {
+        let at = error.location().map_or((0, 0), |l| {
+            (
+                u32::try_from(l.line()).unwrap_or(0),
+                u32::try_from(l.column()).unwrap_or(0),
+            )
+        });
+        Diagnostic::error(
+            code,
+            name,
+            at,
+            error.to_string().lines().next().unwrap_or("unreadable"),
+        )
+    })
+}
+
+fn entries(dir: &Path, extension: &str) -> std::io::Result<Vec<std::path::PathBuf>> {
+    let mut all: Vec<_> = match std::fs::read_dir(dir) {
+        Ok(entries) => entries
+            .map(|e| e.map(|e| e.path()))
+            .collect::<Result<_, _>>()?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => {
+            return Err(std::io::Error::new(
+                e.kind(),
+                format!("{}: {e}", dir.display()),
+            ));
+        }
+    };
+    all.retain(|p| p.extension().is_some_and(|e| e == extension));
+    all.sort();
+    Ok(all)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem()
+        .map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Tests that stand beside a rule.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use telltale_schema::TableId;
+use telltale_schema::value::{RowDefaults, RowError, RowValues, row_from_json};
+
+/// What a case expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The rule fires at least once.
+    Match,
+    /// The rule does not fire.
+    NoMatch,
+    /// The rule does not fire, though nearly: one condition is missing.
+    NearMiss,
+}
+
+/// One case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestCase {
+    /// What it shows.
+    pub name: String,
+    /// What is expected.
+    pub kind: Kind,
+    /// The table of its rows.
+    pub table: String,
+    /// Rows; columns left out take defaults. `at: 3s` sets the event time,
+    /// `repeat: 8 every 2s` gives several.
+    pub rows: Vec<Map<String, Value>>,
+    /// What the site knows in this case.
+    #[serde(default)]
+    pub context: Context,
+    /// Findings expected in number, if that matters.
+    #[serde(default)]
+    pub count: Option<usize>,
+    /// Findings, in order; each lists the columns that must be so.
+    #[serde(default)]
+    pub expect: Vec<Map<String, Value>>,
+}
+
+/// Site content of one case.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Context {
+    /// Rows of lists, by name.
+    #[serde(default)]
+    pub lists: std::collections::BTreeMap<String, Vec<Map<String, Value>>>,
+    /// Windows of calendars, by name.
+    #[serde(default)]
+    pub calendars: std::collections::BTreeMap<String, Vec<crate::site::calendar::Window>>,
+    /// Rows of assets.csv.
+    #[serde(default)]
+    pub assets: Vec<Map<String, Value>>,
+}
+
+/// Time of a case's first row: 2026-01-01T08:00:00Z.
+pub const START_NS: i64 = 1_767_254_400_000_000_000;
+
+/// `3s`, `250ms`, `2m`, `1h`, `1d` in nanoseconds.
+#[must_use]
+pub fn duration_ns(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at_checked(split)?;
+    let number: f64 = number.trim().parse().ok()?;
+    let unit = match unit {
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" | "min" => 60e9,
+        "h" => 3600e9,
+        "d" => 86_400e9,
+        _ => return None,
+    };
+    #[allow(clippy::cast_possible_truncation)]
+    let ns = (number * unit) as i64;
+    (number >= 0.0).then_some(ns)
+}
+
+impl TestCase {
+    /// The table of its rows.
+    #[must_use]
+    pub fn table(&self) -> Option<TableId> {
+        TableId::from_name(&self.table)
+    }
+
+    /// Its rows, in the order of their event time.
+    ///
+    /// # Errors
+    /// In words, with the number of the row.
+    pub fn expand(&self) -> Result<Vec<RowValues>, String> {
+        let table = self
+            .table()
+            .ok_or_else(|| format!("no table `{}`", self.table))?;
+        let mut given = Vec::new();
+        for (n, row) in self.rows.iter().enumerate() {
+            let wrong = |what: &str, v: &Value| {
+                format!(
+                    "row {}: `{what}: {v}` is no {what}; write 3s, or 8 every 2s",
+                    n + 1
+                )
+            };
+            let mut row = row.clone();
+            let at = match row.remove("at") {
+                None => 0,
+                Some(v) => v
+                    .as_str()
+                    .and_then(duration_ns)
+                    .ok_or_else(|| wrong("at", &v))?,
+            };
+            let (times, every) = match row.remove("repeat") {
+                None => (1, 0),
+                Some(v) => {
+                    let parsed = v
+                        .as_str()
+                        .and_then(|t| t.split_once("every"))
+                        .and_then(|(n, d)| Some((n.trim().parse::<i64>().ok()?, duration_ns(d)?)));
+                    parsed
+                        .filter(|p| (1..=100_000).contains(&p.0))
+                        .ok_or_else(|| wrong("repeat", &v))?
+                }
+            };
+            for i in 0..times {
+                given.push((START_NS + at + i * every, n, row.clone()));
+            }
+        }
+        given.sort_by_key(|g| (g.0, g.1));
+        let mut rows = Vec::new();
+        for (row_no, (event_time, n, row)) in given.into_iter().enumerate() {
+            let defaults = RowDefaults {
+                row_no: row_no as u64,
+                event_time,
+            };
+            rows.push(
+                row_from_json(table, &row, &defaults)
+                    .map_err(|e: RowError| format!("row {}: {e}", n + 1))?,
+            );
+        }
+        Ok(rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration_ns("3s"), Some(3_000_000_000));
+        assert_eq!(duration_ns("250ms"), Some(250_000_000));
+        assert_eq!(duration_ns("1h"), Some(3_600_000_000_000));
+        assert_eq!(duration_ns("x"), None);
+        assert_eq!(duration_ns("3"), None);
+    }
+
+    #[test]
+    fn rows_are_repeated_and_ordered() {
+        let case: TestCase = serde_saphyr::from_str(
+            "{name: x, kind: match, table: modbus, rows: [{function: read_coils, at: 5s}, {function: write_single_coil, repeat: 3 every 2s}]}",
+        )
+        .unwrap();
+        let rows = case.expand().unwrap();
+        let functions: Vec<String> = rows.iter().map(|r| r.get("function").to_string()).collect();
+        assert_eq!(
+            functions,
+            [
+                "write_single_coil",
+                "write_single_coil",
+                "write_single_coil",
+                "read_coils"
+            ]
+        );
+    }
+}
