@@ -1,0 +1,20 @@
+//! The protocols, one line each.
+
+use super::Kind;
+use crate::rows::Analyzer;
+use telltale_dissect::Probe;
+
+/// Asks a protocol whether these bytes are its own.
+pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) -> Probe {
+    let _unused = (payload, expected, datagram);
+    match kind {
+        Kind::Modbus | Kind::Dnp3 | Kind::S7comm | Kind::Cip => Probe::No,
+    }
+}
+
+/// A new analyzer for a flow.
+pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
+    match kind {
+        Kind::Modbus | Kind::Dnp3 | Kind::S7comm | Kind::Cip => None,
+    }
+}
