@@ -8,13 +8,15 @@ use telltale_dissect::Probe;
 pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) -> Probe {
     let _unused = (payload, expected, datagram);
     match kind {
-        Kind::Modbus | Kind::Dnp3 | Kind::S7comm | Kind::Cip => Probe::No,
+        Kind::S7comm => telltale_dissect::s7comm::probe(payload),
+        Kind::Modbus | Kind::Dnp3 | Kind::Cip => Probe::No,
     }
 }
 
 /// A new analyzer for a flow.
 pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
     match kind {
-        Kind::Modbus | Kind::Dnp3 | Kind::S7comm | Kind::Cip => None,
+        Kind::S7comm => Some(Box::new(crate::rows::s7comm::S7commFlow::new())),
+        Kind::Modbus | Kind::Dnp3 | Kind::Cip => None,
     }
 }

@@ -7,6 +7,8 @@
 pub(crate) mod arp;
 pub(crate) mod flow;
 pub(crate) mod packet_error;
+pub(crate) mod s7comm;
+pub(crate) mod scratch;
 
 use crate::counters::Counters;
 use crate::flow::{FlowHead, Side};

@@ -53,7 +53,11 @@ pub(super) fn write(text: &mut String, variable: &Variable, writes: bool) {
     let last = first.saturating_add(span - 1);
     let single_bit = variable.transport_size == size::BIT && variable.length <= 1;
     if variable.is_numbered() {
-        let letter = if class(variable) as u8 == ObjectClass::Timer as u8 { 'T' } else { 'C' };
+        let letter = if class(variable) as u8 == ObjectClass::Timer as u8 {
+            'T'
+        } else {
+            'C'
+        };
         put!(text, "{letter}{first}");
         if span > 1 {
             put!(text, "..{last}");
@@ -100,7 +104,18 @@ mod tests {
 
     fn text(area: u8, db: u16, transport_size: u8, length: u16, address: u32) -> String {
         let mut out = String::new();
-        write(&mut out, &Variable { syntax: 0x10, transport_size, length, db, area, address }, false);
+        write(
+            &mut out,
+            &Variable {
+                syntax: 0x10,
+                transport_size,
+                length,
+                db,
+                area,
+                address,
+            },
+            false,
+        );
         out
     }
 

@@ -3,15 +3,29 @@
 /// Passwords that stand in lists of factory settings and in public exploit code
 /// for this family (SCADA StrangeLove's SCADAPASS among them), compared without
 /// regard to case and without the spaces that fill up to eight characters.
-const DEFAULTS: [&[u8]; 9] =
-    [b"", b"basisk", b"siemens", b"simatic", b"step7", b"admin", b"password", b"12345678", b"00000000"];
+const DEFAULTS: [&[u8]; 9] = [
+    b"",
+    b"basisk",
+    b"siemens",
+    b"simatic",
+    b"step7",
+    b"admin",
+    b"password",
+    b"12345678",
+    b"00000000",
+];
 
 /// Appends the keyed hash of a password as hexadecimal; says whether it is a default.
 pub(super) fn hash(text: &mut String, key: &[u8; 32], password: &[u8; 8]) -> bool {
-    let end = password.iter().rposition(|b| !matches!(b, b' ' | 0)).map_or(0, |last| last + 1);
+    let end = password
+        .iter()
+        .rposition(|b| !matches!(b, b' ' | 0))
+        .map_or(0, |last| last + 1);
     let trimmed = password.get(..end).unwrap_or(password);
     text.push_str(&blake3::keyed_hash(key, trimmed).to_hex());
-    DEFAULTS.iter().any(|known| known.eq_ignore_ascii_case(trimmed))
+    DEFAULTS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(trimmed))
 }
 
 #[cfg(test)]

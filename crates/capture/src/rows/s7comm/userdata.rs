@@ -1,0 +1,342 @@
+//! Userdata: programmer commands, cyclic data, blocks, CPU functions, passwords, clock.
+use super::body::{next_variable, short};
+use super::emit::{self, Head, Item};
+use super::{S7commFlow, object, secret};
+use crate::rows::Cx;
+use crate::rows::scratch::{append_bytes, put};
+use telltale_dissect::s7comm::userdata::{Kind, Userdata, first_variable, group, is_identity_szl};
+use telltale_dissect::s7comm::{Body, DataItem, DataItems, Items, Pdu, Variable};
+use telltale_schema::s7comm::{ObjectClass, Space, decide};
+
+/// The error of a response: its error code, or a return code that is neither
+/// success nor "no data" (0x0a also ends an answer that has nothing to carry).
+pub(super) fn failure(u: &Userdata<'_>) -> Option<u32> {
+    match (u.error, u.return_code) {
+        (Some(error), _) if error != 0 => Some(u32::from(error)),
+        (_, Some(code)) if !matches!(code, 0xff | 0x0a | 0x00) => Some(u32::from(code)),
+        _ => None,
+    }
+}
+
+impl S7commFlow {
+    pub(super) fn userdata(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &mut Head,
+        u: &Userdata<'_>,
+        asked: Option<&Pdu<'_>>,
+    ) {
+        head.row.function_group = Some(u.group);
+        head.row.sub_function = Some(u.sub);
+        head.row.return_code = u.return_code;
+        let asked = asked.and_then(|a| match a.body() {
+            Ok(Body::Userdata(asked)) => Some(asked),
+            _ => None,
+        });
+        match u.group {
+            group::CPU if u.sub == 1 => self.szl(cx, head, u, asked.as_ref()),
+            group::BLOCK => self.blocks(cx, head, u, asked.as_ref()),
+            group::CYCLIC => self.cyclic(cx, head, u, asked.as_ref()),
+            group::PROGRAMMER => self.table(cx, head, u, asked.as_ref()),
+            group::SECURITY => {
+                if let Some(password) = u.password() {
+                    let key = *cx.password_key();
+                    head.row.is_default = Some(secret::hash(&mut self.texts.hash, &key, &password));
+                }
+                self.whole(cx, head, u, ObjectClass::None);
+            }
+            group::TIME => {
+                if let Some(c) = u.clock() {
+                    put!(
+                        &mut self.texts.text,
+                        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
+                        c.year,
+                        c.month,
+                        c.day,
+                        c.hour,
+                        c.minute,
+                        c.second,
+                        c.millisecond
+                    );
+                }
+                self.whole(cx, head, u, ObjectClass::None);
+            }
+            group::MODE_TRANSITION => {
+                self.texts.text.push_str(match u.sub {
+                    0 => "stop",
+                    1 => "warm restart",
+                    2 => "run",
+                    3 => "hot restart",
+                    4 => "hold",
+                    6 => "cold restart",
+                    9 => "run, redundant",
+                    11 => "link-up",
+                    12 => "update",
+                    _ => "",
+                });
+                self.whole(cx, head, u, ObjectClass::None);
+            }
+            _ => self.whole(cx, head, u, ObjectClass::None),
+        }
+    }
+
+    /// One row for the whole PDU.
+    fn whole(&mut self, cx: &mut Cx<'_>, head: &Head, u: &Userdata<'_>, class: ObjectClass) {
+        let decision = decide(
+            Space::Userdata,
+            u16::from(u.group),
+            Some(u16::from(u.sub)),
+            class,
+        );
+        emit::put(
+            cx,
+            head,
+            &Item::only(decision, class),
+            &self.texts,
+            &self.station,
+        );
+    }
+
+    fn szl(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &mut Head,
+        u: &Userdata<'_>,
+        asked: Option<&Userdata<'_>>,
+    ) {
+        // Later parts of an answer carry no list id; the first part or the request does.
+        let later = u.kind == Kind::Response
+            && u.data_unit.is_some_and(|d| d != 0)
+            && self.later_part(u, asked);
+        let list = if later { None } else { u.szl() };
+        let id = list
+            .map(|l| (l.id, l.index))
+            .or_else(|| asked.and_then(Userdata::szl).map(|l| (l.id, l.index)))
+            .or_else(|| {
+                self.szl
+                    .filter(|(seq, ..)| *seq == u.sequence)
+                    .map(|(_, id, index)| (id, index))
+            });
+        if let Some((id, index)) = id {
+            if u.kind == Kind::Response {
+                self.szl = Some((u.sequence, id, index));
+            }
+            head.row.szl_id = Some(id);
+            head.row.szl_index = Some(index);
+            put!(&mut self.texts.object, "szl:{id:#06x}:{index:#06x}");
+        }
+        if let Some(list) = list.filter(|_| u.kind == Kind::Response) {
+            for (index, text) in list.texts().filter(|(_, text)| !text.is_empty()) {
+                if !self.texts.text.is_empty() {
+                    self.texts.text.push_str("; ");
+                }
+                put!(&mut self.texts.text, "{index}: ");
+                append_bytes(&mut self.texts.text, text);
+            }
+        }
+        let class = match id {
+            Some((id, _)) if is_identity_szl(id) => ObjectClass::SzlIdentity,
+            Some(_) => ObjectClass::Szl,
+            None => ObjectClass::None,
+        };
+        self.whole(cx, head, u, class);
+    }
+
+    /// Is this a later part of an answer whose first part was seen?
+    fn later_part(&self, u: &Userdata<'_>, asked: Option<&Userdata<'_>>) -> bool {
+        // The first request has no sequence number yet, those for later parts repeat it.
+        let continues = asked.is_none_or(|a| a.sequence != 0 && a.szl().is_none());
+        continues
+            && self
+                .szl
+                .is_some_and(|(sequence, ..)| sequence == u.sequence)
+    }
+
+    fn blocks(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &mut Head,
+        u: &Userdata<'_>,
+        asked: Option<&Userdata<'_>>,
+    ) {
+        let block = u.block().or_else(|| asked.and_then(Userdata::block));
+        let kind = u
+            .block_type()
+            .or_else(|| asked.and_then(Userdata::block_type));
+        if let Some(block) = &block {
+            self.name_block(head, block);
+        } else {
+            head.row.block_type =
+                kind.and_then(telltale_dissect::s7comm::transfer::block_type_name);
+        }
+        for (kind, count) in u.block_counts() {
+            if !self.texts.text.is_empty() {
+                self.texts.text.push(' ');
+            }
+            match telltale_dissect::s7comm::transfer::block_type_name(kind) {
+                Some(name) => self.texts.text.push_str(name),
+                None => append_bytes(&mut self.texts.text, &kind),
+            }
+            put!(&mut self.texts.text, ":{count}");
+        }
+        self.texts.data.extend(u.block_numbers().map(f64::from));
+        let class = if block.is_some() || kind.is_some() {
+            ObjectClass::Block
+        } else {
+            ObjectClass::None
+        };
+        self.whole(cx, head, u, class);
+    }
+
+    fn cyclic(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &Head,
+        u: &Userdata<'_>,
+        asked: Option<&Userdata<'_>>,
+    ) {
+        if let Some(items) = u.cyclic_items() {
+            return self.cyclic_request(cx, head, u, items);
+        }
+        match u.cyclic_data() {
+            Some(values) => {
+                let mut items = asked.and_then(Userdata::cyclic_items);
+                self.answers(cx, head, u, values, || {
+                    items.as_mut().and_then(next_variable)
+                });
+            }
+            None => self.whole(cx, head, u, ObjectClass::None),
+        }
+    }
+
+    fn cyclic_request(&mut self, cx: &mut Cx<'_>, head: &Head, u: &Userdata<'_>, items: Items<'_>) {
+        use telltale_dissect::s7comm::Item as Asked;
+        let total = items
+            .flatten()
+            .map(|item| {
+                if let Asked::DbRead(areas) = item {
+                    areas.count().max(1)
+                } else {
+                    1
+                }
+            })
+            .sum::<usize>();
+        let mut index = 0;
+        for item in items.flatten() {
+            match item {
+                Asked::DbRead(areas) => {
+                    for area in areas {
+                        self.entry(cx, head, u, (index, total), Some(&area), None);
+                        index += 1;
+                    }
+                }
+                other => {
+                    self.entry(
+                        cx,
+                        head,
+                        u,
+                        (index, total),
+                        first_variable(&other).as_ref(),
+                        None,
+                    );
+                    index += 1;
+                }
+            }
+        }
+        if index == 0 {
+            self.whole(cx, head, u, ObjectClass::None);
+        }
+    }
+
+    fn table(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &Head,
+        u: &Userdata<'_>,
+        asked: Option<&Userdata<'_>>,
+    ) {
+        if let Some(table) = u.table() {
+            let total = table.count();
+            for (index, entry) in table.enumerate() {
+                let value = entry.value.map(|data| DataItem {
+                    return_code: 0,
+                    transport_size: 9,
+                    length: 0,
+                    data,
+                });
+                self.entry(
+                    cx,
+                    head,
+                    u,
+                    (index, total),
+                    Some(&entry.variable),
+                    value.as_ref(),
+                );
+            }
+            if total > 0 {
+                return;
+            }
+        } else if let Some(values) = u.table_values() {
+            let mut table = asked.and_then(Userdata::table);
+            return self.answers(cx, head, u, values, || {
+                table.as_mut().and_then(Iterator::next).map(|e| e.variable)
+            });
+        }
+        self.whole(cx, head, u, ObjectClass::None);
+    }
+
+    /// One row per answered item, or one for the PDU when it carries none.
+    fn answers(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &Head,
+        u: &Userdata<'_>,
+        values: DataItems<'_>,
+        mut variable: impl FnMut() -> Option<Variable>,
+    ) {
+        let total = values.filter(Result::is_ok).count();
+        for (index, value) in values.flatten().enumerate() {
+            self.entry(
+                cx,
+                head,
+                u,
+                (index, total),
+                variable().as_ref(),
+                Some(&value),
+            );
+        }
+        if total == 0 {
+            self.whole(cx, head, u, ObjectClass::None);
+        }
+    }
+
+    fn entry(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &Head,
+        u: &Userdata<'_>,
+        at: (usize, usize),
+        variable: Option<&Variable>,
+        value: Option<&DataItem<'_>>,
+    ) {
+        self.texts.clear();
+        let class = variable.map_or(ObjectClass::None, object::class);
+        let decision = decide(
+            Space::Userdata,
+            u16::from(u.group),
+            Some(u16::from(u.sub)),
+            class,
+        );
+        let return_code = value
+            .map(|v| v.return_code)
+            .filter(|_| u.kind != Kind::Request);
+        let item = Item {
+            index: short(at.0),
+            count: short(at.1),
+            return_code,
+            ..Item::only(decision, class)
+        };
+        let writes = u.group == group::PROGRAMMER && u.kind == Kind::Request && u.sub != 2;
+        self.variable_row(cx, head, item, variable, value, writes);
+    }
+}
