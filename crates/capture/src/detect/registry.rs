@@ -6,17 +6,19 @@ use telltale_dissect::Probe;
 
 /// Asks a protocol whether these bytes are its own.
 pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) -> Probe {
-    let _unused = (payload, expected, datagram);
     match kind {
+        Kind::Modbus => telltale_dissect::modbus::probe(payload, expected),
+        Kind::S7comm if datagram => Probe::No,
         Kind::S7comm => telltale_dissect::s7comm::probe(payload),
-        Kind::Modbus | Kind::Dnp3 | Kind::Cip => Probe::No,
+        Kind::Dnp3 | Kind::Cip => Probe::No,
     }
 }
 
 /// A new analyzer for a flow.
 pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
     match kind {
+        Kind::Modbus => Some(Box::new(crate::rows::modbus::ModbusFlow::new())),
         Kind::S7comm => Some(Box::new(crate::rows::s7comm::S7commFlow::new())),
-        Kind::Modbus | Kind::Dnp3 | Kind::Cip => None,
+        Kind::Dnp3 | Kind::Cip => None,
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod arp;
 pub(crate) mod flow;
+pub(crate) mod modbus;
 pub(crate) mod packet_error;
 pub(crate) mod s7comm;
 pub(crate) mod scratch;
@@ -61,6 +62,14 @@ impl Cx<'_> {
     /// Number for a new PDU; also counts it for `protocol`.
     pub fn next_pdu(&mut self, protocol: Protocol) -> u64 {
         self.out.counters.pdu(protocol);
+        let id = self.out.next_pdu;
+        self.out.next_pdu += 1;
+        id
+    }
+
+    /// Number for a row that stands for no PDU on the wire: a request that
+    /// nobody answered.
+    pub fn next_silent_pdu(&mut self) -> u64 {
         let id = self.out.next_pdu;
         self.out.next_pdu += 1;
         id
