@@ -60,16 +60,19 @@ impl Default for Config {
             flush_rows: 8192,
             flush_bytes: 8 << 20,
             flush_ns: 1_000_000_000,
-            lateness_ns: 1_000_000_000,
+            lateness_ns: 2_000_000_000,
             max_flows: 1 << 18,
             flow_idle_ns: 300_000_000_000,
             flow_update_ns: 60_000_000_000,
             reassembly_bytes: 64 << 20,
             reassembly_bytes_per_flow: 1 << 20,
-            hole_ns: 2_000_000_000,
+            hole_ns: 1_000_000_000,
             fragment_bytes: 16 << 20,
             response_timeout_ns: 10_000_000_000,
-            password_key: blake3::derive_key("telltale 2026 password hash key", b"telltale-default-password-key"),
+            password_key: blake3::derive_key(
+                "telltale 2026 password hash key",
+                b"telltale-default-password-key",
+            ),
         }
     }
 }
@@ -78,7 +81,8 @@ impl Config {
     /// Sets the key of the password hash from a passphrase.
     #[must_use]
     pub fn with_password_key(mut self, passphrase: &str) -> Self {
-        self.password_key = blake3::derive_key("telltale 2026 password hash key", passphrase.as_bytes());
+        self.password_key =
+            blake3::derive_key("telltale 2026 password hash key", passphrase.as_bytes());
         self
     }
 }

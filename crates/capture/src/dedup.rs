@@ -21,7 +21,9 @@ pub(crate) struct Dedup {
 
 impl Dedup {
     pub(crate) fn new() -> Self {
-        Self { slots: vec![(0, i64::MIN / 2); SLOTS] }
+        Self {
+            slots: vec![(0, i64::MIN / 2); SLOTS],
+        }
     }
 
     /// Was this packet seen just now?
@@ -34,7 +36,10 @@ impl Dedup {
             (_, 0, _) => 20_000,
             _ => 1_000_000,
         };
-        let Some(slot) = usize::try_from(hash % SLOTS as u64).ok().and_then(|i| self.slots.get_mut(i)) else {
+        let Some(slot) = usize::try_from(hash % SLOTS as u64)
+            .ok()
+            .and_then(|i| self.slots.get_mut(i))
+        else {
             return false;
         };
         let (last, at) = *slot;
@@ -48,7 +53,11 @@ fn fingerprint(ip: &Ip<'_>) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     hasher.write(&ip.src);
     hasher.write(&ip.dst);
-    hasher.write_u64(u64::from(ip.id) << 32 | u64::from(ip.protocol) << 24 | ip.fragment.map_or(0, |f| f.offset as u64));
+    hasher.write_u64(
+        u64::from(ip.id) << 32
+            | u64::from(ip.protocol) << 24
+            | ip.fragment.map_or(0, |f| f.offset as u64),
+    );
     hasher.write_usize(ip.payload.len());
     // ports, numbers and flags of TCP and UDP; their checksums are the same on a copy
     hasher.write(ip.payload);
@@ -61,18 +70,41 @@ mod tests {
     use crate::ip::map_v4;
 
     fn ip(id: u16, protocol: u8, payload: &[u8]) -> Ip<'_> {
-        Ip { src: map_v4([1, 1, 1, 1]), dst: map_v4([2, 2, 2, 2]), protocol, id, fragment: None, payload, truncated: false }
+        Ip {
+            src: map_v4([1, 1, 1, 1]),
+            dst: map_v4([2, 2, 2, 2]),
+            protocol,
+            id,
+            fragment: None,
+            payload,
+            truncated: false,
+        }
     }
 
     #[test]
     fn copies_and_what_is_none() {
         let mut dedup = Dedup::new();
         assert!(!dedup.seen(0, &ip(5, 6, b"poll"), false));
-        assert!(dedup.seen(30_000, &ip(5, 6, b"poll"), false), "a copy 30 µs later");
-        assert!(!dedup.seen(40_000, &ip(6, 6, b"poll"), false), "another identification");
-        assert!(!dedup.seen(300_000_000, &ip(5, 6, b"poll"), false), "300 ms later");
+        assert!(
+            dedup.seen(30_000, &ip(5, 6, b"poll"), false),
+            "a copy 30 µs later"
+        );
+        assert!(
+            !dedup.seen(40_000, &ip(6, 6, b"poll"), false),
+            "another identification"
+        );
+        assert!(
+            !dedup.seen(300_000_000, &ip(5, 6, b"poll"), false),
+            "300 ms later"
+        );
         assert!(!dedup.seen(0, &ip(0, 17, b"cyclic"), false));
-        assert!(!dedup.seen(500_000, &ip(0, 17, b"cyclic"), false), "cyclic UDP repeats");
-        assert!(dedup.seen(600_000, &ip(0, 17, b"cyclic"), true), "PRP announces it");
+        assert!(
+            !dedup.seen(500_000, &ip(0, 17, b"cyclic"), false),
+            "cyclic UDP repeats"
+        );
+        assert!(
+            dedup.seen(600_000, &ip(0, 17, b"cyclic"), true),
+            "PRP announces it"
+        );
     }
 }

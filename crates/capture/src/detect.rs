@@ -107,9 +107,13 @@ pub(crate) fn recognise(expected: Option<Kind>, payload: &[u8], datagram: bool) 
             Probe::NeedMore | Probe::No => {}
         }
     }
-    if need_more { Recognised::NeedMore } else { Recognised::No }
+    if need_more {
+        Recognised::NeedMore
+    } else {
+        Recognised::No
+    }
 }
 
 mod registry;
-use registry::probe;
 pub(crate) use registry::new_analyzer;
+use registry::probe;

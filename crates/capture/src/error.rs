@@ -14,7 +14,9 @@ pub enum CaptureError {
         source: std::io::Error,
     },
     /// Neither pcap nor pcapng.
-    #[error("{file}: neither pcap nor pcapng (starts with {start}); give a capture file, or one packed with gzip or zstd")]
+    #[error(
+        "{file}: neither pcap nor pcapng (starts with {start}); give a capture file, or one packed with gzip or zstd"
+    )]
     Format {
         /// The file.
         file: String,
@@ -32,7 +34,9 @@ pub enum CaptureError {
         reason: String,
     },
     /// A compressed file unpacks to more than allowed.
-    #[error("{file}: unpacks to more than {limit} bytes, stopped after packet {packet}; unpack it first if it is meant to be that large")]
+    #[error(
+        "{file}: unpacks to more than {limit} bytes, stopped after packet {packet}; unpack it first if it is meant to be that large"
+    )]
     TooLarge {
         /// The file.
         file: String,

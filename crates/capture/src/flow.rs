@@ -70,9 +70,25 @@ impl Key {
     #[must_use]
     pub fn new(src: Endpoint, dst: Endpoint, protocol: u8, segment: u32) -> (Self, Side) {
         if (src.ip, src.port) <= (dst.ip, dst.port) {
-            (Self { a: src, b: dst, protocol, segment }, Side::A)
+            (
+                Self {
+                    a: src,
+                    b: dst,
+                    protocol,
+                    segment,
+                },
+                Side::A,
+            )
         } else {
-            (Self { a: dst, b: src, protocol, segment }, Side::B)
+            (
+                Self {
+                    a: dst,
+                    b: src,
+                    protocol,
+                    segment,
+                },
+                Side::B,
+            )
         }
     }
 }
@@ -153,7 +169,7 @@ impl FlowHead {
 pub(crate) struct Flow {
     pub head: FlowHead,
     pub key: Key,
-    pub streams: [Stream; 2],
+    pub streams: [Stream<crate::rows::PacketInfo>; 2],
     /// Bytes of a PDU that is not whole yet, by direction.
     pub partial: [Vec<u8>; 2],
     /// Last acknowledgement number by sender.
@@ -183,7 +199,13 @@ pub(crate) struct FlowTable {
 
 impl FlowTable {
     pub(crate) fn new() -> Self {
-        Self { index: HashMap::default(), slab: Vec::new(), free: Vec::new(), newest: NONE, oldest: NONE }
+        Self {
+            index: HashMap::default(),
+            slab: Vec::new(),
+            free: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -328,7 +350,11 @@ impl Flow {
                 id: flow_id(&key, opening.first_ns),
                 community_id: community_id(&key),
                 ordinal: 0,
-                state: if transport == Transport::Tcp { FlowState::Midstream } else { FlowState::None },
+                state: if transport == Transport::Tcp {
+                    FlowState::Midstream
+                } else {
+                    FlowState::None
+                },
                 opening_seen,
                 first_ns: opening.first_ns,
                 last_ns: opening.first_ns,
@@ -370,12 +396,27 @@ pub(crate) fn next_state(head: &FlowHead, sender: Side, flags: u8) -> FlowState 
         (state @ (FlowState::Closed | FlowState::Reset | FlowState::Refused), _) => state,
         (FlowState::SynSent, f) if f & RST != 0 && !from_initiator => FlowState::Refused,
         (_, f) if f & RST != 0 => FlowState::Reset,
-        (FlowState::Midstream | FlowState::SynSent, f) if f & (SYN | ACK) == SYN => FlowState::SynSent,
-        (FlowState::Midstream | FlowState::SynSent, f) if f & (SYN | ACK) == SYN | ACK => FlowState::SynReceived,
-        (FlowState::SynReceived, f) if f & ACK != 0 && from_initiator && f & FIN == 0 => FlowState::Established,
+        (FlowState::Midstream | FlowState::SynSent, f) if f & (SYN | ACK) == SYN => {
+            FlowState::SynSent
+        }
+        (FlowState::Midstream | FlowState::SynSent, f) if f & (SYN | ACK) == SYN | ACK => {
+            FlowState::SynReceived
+        }
+        (FlowState::SynReceived, f) if f & ACK != 0 && from_initiator && f & FIN == 0 => {
+            FlowState::Established
+        }
         (state, f) if f & FIN != 0 => {
-            let theirs = head.traffic.get(sender.other().index()).is_some_and(|t| t.flags & FIN != 0);
-            if theirs { FlowState::Closed } else if state == FlowState::Closed { state } else { FlowState::Closing }
+            let theirs = head
+                .traffic
+                .get(sender.other().index())
+                .is_some_and(|t| t.flags & FIN != 0);
+            if theirs {
+                FlowState::Closed
+            } else if state == FlowState::Closed {
+                state
+            } else {
+                FlowState::Closing
+            }
         }
         (state, _) => state,
     }
@@ -419,7 +460,8 @@ fn flow_id(key: &Key, first_ns: i64) -> u64 {
     sha.update(key.segment.to_be_bytes());
     feed(&mut sha, key);
     let hash = sha.finalize();
-    hash.first_chunk::<8>().map_or(0, |b| u64::from_be_bytes(*b))
+    hash.first_chunk::<8>()
+        .map_or(0, |b| u64::from_be_bytes(*b))
 }
 
 #[cfg(test)]
@@ -428,19 +470,38 @@ mod tests {
     use crate::ip::map_v4;
 
     fn end(last: u8, port: u16) -> Endpoint {
-        Endpoint { ip: map_v4([128, 232, 110, last]), port: Some(port) }
+        Endpoint {
+            ip: map_v4([128, 232, 110, last]),
+            port: Some(port),
+        }
     }
 
     fn flow(n: u16) -> Box<Flow> {
         let (key, sender) = Key::new(end(1, n), end(2, 502), 6, 0);
-        Flow::new(key, &Opening { sender, first_ns: i64::from(n), packet: 1, vlan: None, flags: SYN, server_by_port: None })
+        Flow::new(
+            key,
+            &Opening {
+                sender,
+                first_ns: i64::from(n),
+                packet: 1,
+                vlan: None,
+                flags: SYN,
+                server_by_port: None,
+            },
+        )
     }
 
     #[test]
     fn community_id_of_the_specification() {
         // baseline of community-id-spec: 128.232.110.120:34855 > 66.35.250.204:80, TCP
-        let a = Endpoint { ip: map_v4([128, 232, 110, 120]), port: Some(34855) };
-        let b = Endpoint { ip: map_v4([66, 35, 250, 204]), port: Some(80) };
+        let a = Endpoint {
+            ip: map_v4([128, 232, 110, 120]),
+            port: Some(34855),
+        };
+        let b = Endpoint {
+            ip: map_v4([66, 35, 250, 204]),
+            port: Some(80),
+        };
         for (src, dst) in [(a, b), (b, a)] {
             let (key, _) = Key::new(src, dst, 6, 0);
             assert_eq!(community_id(&key), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
@@ -468,12 +529,27 @@ mod tests {
         let mut f = flow(1);
         let (client, server) = (f.head.initiator, f.head.initiator.other());
         let mut walk = Vec::new();
-        for (side, flags) in [(client, SYN), (server, SYN | ACK), (client, ACK), (client, FIN | ACK), (server, FIN | ACK)] {
+        for (side, flags) in [
+            (client, SYN),
+            (server, SYN | ACK),
+            (client, ACK),
+            (client, FIN | ACK),
+            (server, FIN | ACK),
+        ] {
             f.head.state = next_state(&f.head, side, flags);
             f.head.traffic[side.index()].flags |= flags;
             walk.push(f.head.state);
         }
-        assert_eq!(walk, [FlowState::SynSent, FlowState::SynReceived, FlowState::Established, FlowState::Closing, FlowState::Closed]);
+        assert_eq!(
+            walk,
+            [
+                FlowState::SynSent,
+                FlowState::SynReceived,
+                FlowState::Established,
+                FlowState::Closing,
+                FlowState::Closed
+            ]
+        );
         let mut f = flow(2);
         f.head.state = next_state(&f.head, client, SYN);
         assert_eq!(next_state(&f.head, server, RST | ACK), FlowState::Refused);

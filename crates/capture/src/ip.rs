@@ -57,7 +57,28 @@ pub fn parse(bytes: &[u8]) -> Result<Ip<'_>, (&'static str, &'static str)> {
 
 fn v4(bytes: &[u8]) -> Option<Ip<'_>> {
     let header = bytes.first_chunk::<20>()?;
-    let [vihl, _, len_hi, len_lo, id_hi, id_lo, frag_hi, frag_lo, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
+    let [
+        vihl,
+        _,
+        len_hi,
+        len_lo,
+        id_hi,
+        id_lo,
+        frag_hi,
+        frag_lo,
+        _,
+        protocol,
+        _,
+        _,
+        s0,
+        s1,
+        s2,
+        s3,
+        d0,
+        d1,
+        d2,
+        d3,
+    ] = *header;
     let header_len = usize::from(vihl & 0x0f) * 4;
     let total = usize::from(u16::from_be_bytes([len_hi, len_lo]));
     // total length 0: segmentation offload wrote the length of the frame
@@ -73,7 +94,11 @@ fn v4(bytes: &[u8]) -> Option<Ip<'_>> {
         dst: map_v4([d0, d1, d2, d3]),
         protocol,
         id,
-        fragment: (more || offset > 0).then_some(Fragment { id: u32::from(id), offset, more }),
+        fragment: (more || offset > 0).then_some(Fragment {
+            id: u32::from(id),
+            offset,
+            more,
+        }),
         payload: bytes.get(header_len..total.min(bytes.len()))?,
         truncated: total > bytes.len(),
     })
@@ -111,7 +136,11 @@ fn v6(bytes: &[u8]) -> Option<Ip<'_>> {
                 next = first;
                 payload = inner;
                 if more || offset > 0 {
-                    fragment = Some(Fragment { id: u32::from_be_bytes([i0, i1, i2, i3]), offset, more });
+                    fragment = Some(Fragment {
+                        id: u32::from_be_bytes([i0, i1, i2, i3]),
+                        offset,
+                        more,
+                    });
                     break;
                 }
             }
@@ -175,7 +204,15 @@ impl Defrag {
     /// Holds at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, waiting: FxHashMap::default(), order: VecDeque::new(), serial: 0, dropped: 0, overlaps: 0 }
+        Self {
+            limit,
+            bytes: 0,
+            waiting: FxHashMap::default(),
+            order: VecDeque::new(),
+            serial: 0,
+            dropped: 0,
+            overlaps: 0,
+        }
     }
 
     /// Bytes held now.
@@ -192,13 +229,22 @@ impl Defrag {
             self.dropped += 1;
             return None;
         }
-        let key = Key { src: ip.src, dst: ip.dst, protocol: ip.protocol, id: fragment.id };
+        let key = Key {
+            src: ip.src,
+            dst: ip.dst,
+            protocol: ip.protocol,
+            id: fragment.id,
+        };
         let serial = self.serial;
         let datagram = self.waiting.entry(key).or_insert_with(|| {
             self.order.push_back((key, serial));
             self.serial += 1;
             self.bytes += Self::COST;
-            Datagram { first_seen: now, serial, ..Datagram::default() }
+            Datagram {
+                first_seen: now,
+                serial,
+                ..Datagram::default()
+            }
         });
         if !fragment.more {
             datagram.total.get_or_insert(end);
@@ -206,12 +252,16 @@ impl Defrag {
         let (added, overlap) = datagram.insert(fragment.offset, ip.payload);
         self.overlaps += overlap as u64;
         self.bytes += added;
-        let whole = datagram.total.is_some_and(|total| datagram.bytes >= total && datagram.contiguous(total));
+        let whole = datagram
+            .total
+            .is_some_and(|total| datagram.bytes >= total && datagram.contiguous(total));
         if whole {
             return self.remove(&key).map(Datagram::assemble);
         }
         while self.bytes > self.limit {
-            let Some((key, serial)) = self.order.pop_front() else { break };
+            let Some((key, serial)) = self.order.pop_front() else {
+                break;
+            };
             if self.waiting.get(&key).is_some_and(|d| d.serial == serial) {
                 self.remove(&key);
                 self.dropped += 1;
@@ -222,14 +272,17 @@ impl Defrag {
 
     fn remove(&mut self, key: &Key) -> Option<Datagram> {
         let datagram = self.waiting.remove(key)?;
-        self.bytes = self.bytes.saturating_sub(datagram.pieces.iter().map(|p| p.1.len()).sum::<usize>() + Self::COST);
+        self.bytes = self
+            .bytes
+            .saturating_sub(datagram.pieces.iter().map(|p| p.1.len()).sum::<usize>() + Self::COST);
         Some(datagram)
     }
 
     fn expire(&mut self, now: i64) {
         if self.order.len() > 2 * self.waiting.len() + 1024 {
             let waiting = &self.waiting;
-            self.order.retain(|(key, serial)| waiting.get(key).is_some_and(|d| d.serial == *serial));
+            self.order
+                .retain(|(key, serial)| waiting.get(key).is_some_and(|d| d.serial == *serial));
         }
         while let Some((key, serial)) = self.order.front().copied() {
             match self.waiting.get(&key) {
@@ -309,16 +362,36 @@ mod tests {
     use proptest::prelude::*;
 
     fn datagram(payload: &[u8]) -> Ip<'_> {
-        Ip { src: map_v4([1, 2, 3, 4]), dst: map_v4([5, 6, 7, 8]), protocol: 17, id: 9, fragment: None, payload, truncated: false }
+        Ip {
+            src: map_v4([1, 2, 3, 4]),
+            dst: map_v4([5, 6, 7, 8]),
+            protocol: 17,
+            id: 9,
+            fragment: None,
+            payload,
+            truncated: false,
+        }
     }
 
     #[test]
     fn headers() {
-        let mut v4 = vec![0x45, 0, 0, 24, 0, 7, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4, 99, 99];
+        let mut v4 = vec![
+            0x45, 0, 0, 24, 0, 7, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4, 99, 99,
+        ];
         let ip = parse(&v4).unwrap();
-        assert_eq!((ip.protocol, ip.payload, ip.src), (6, &[1, 2, 3, 4][..], map_v4([10, 0, 0, 1])));
+        assert_eq!(
+            (ip.protocol, ip.payload, ip.src),
+            (6, &[1, 2, 3, 4][..], map_v4([10, 0, 0, 1]))
+        );
         *v4.get_mut(6).unwrap() = 0x20;
-        assert_eq!(parse(&v4).unwrap().fragment, Some(Fragment { id: 7, offset: 0, more: true }));
+        assert_eq!(
+            parse(&v4).unwrap().fragment,
+            Some(Fragment {
+                id: 7,
+                offset: 0,
+                more: true
+            })
+        );
         let mut v6 = vec![0x60, 0, 0, 0, 0, 10, 0, 64];
         v6.extend([1; 16]);
         v6.extend([2; 16]);
@@ -365,8 +438,32 @@ mod tests {
     fn old_datagrams_are_dropped_and_counted() {
         let mut defrag = Defrag::new(1 << 20);
         let payload = [1_u8; 8];
-        assert!(defrag.push(0, &datagram(&payload), Fragment { id: 1, offset: 0, more: true }).is_none());
-        assert!(defrag.push(Defrag::TIMEOUT_NS, &datagram(&payload), Fragment { id: 1, offset: 8, more: false }).is_none());
+        assert!(
+            defrag
+                .push(
+                    0,
+                    &datagram(&payload),
+                    Fragment {
+                        id: 1,
+                        offset: 0,
+                        more: true
+                    }
+                )
+                .is_none()
+        );
+        assert!(
+            defrag
+                .push(
+                    Defrag::TIMEOUT_NS,
+                    &datagram(&payload),
+                    Fragment {
+                        id: 1,
+                        offset: 8,
+                        more: false
+                    }
+                )
+                .is_none()
+        );
         assert_eq!(defrag.dropped, 1);
     }
 }

@@ -34,6 +34,8 @@ pub struct Pipeline {
     now_ns: i64,
     frame_start_ns: Option<i64>,
     seq: u64,
+    /// Given out with the last frame.
+    watermark: i64,
     ended: bool,
 }
 
@@ -55,12 +57,19 @@ impl Segments {
             });
             by_vlan.push((*vlan, u32::try_from(at).unwrap_or(0)));
         }
-        Self { first: config.segment.as_str().into(), names, by_vlan }
+        Self {
+            first: config.segment.as_str().into(),
+            names,
+            by_vlan,
+        }
     }
 
     fn of(&self, vlan: Option<u16>) -> u32 {
         let Some(vlan) = vlan else { return 0 };
-        self.by_vlan.iter().find(|(v, _)| *v == vlan).map_or(0, |(_, at)| *at)
+        self.by_vlan
+            .iter()
+            .find(|(v, _)| *v == vlan)
+            .map_or(0, |(_, at)| *at)
     }
 
     fn name(&self, at: u32) -> &Arc<str> {
@@ -96,6 +105,7 @@ impl Pipeline {
             now_ns: i64::MIN,
             frame_start_ns: None,
             seq: 0,
+            watermark: i64::MIN,
             ended: false,
             config,
         }
@@ -142,20 +152,43 @@ impl Pipeline {
     }
 
     fn link_failure(&mut self, packet: &Packet<'_>, error: LinkError) {
-        let info = PacketInfo { number: packet.number, ts_ns: packet.ts_ns, ..PacketInfo::default() };
+        let info = PacketInfo {
+            number: packet.number,
+            ts_ns: packet.ts_ns,
+            ..PacketInfo::default()
+        };
         match error {
             LinkError::Unknown(kind) => {
                 self.out.counters.link_unknown += 1;
                 if self.unknown_links.insert(kind) {
-                    self.failure(info, ErrorLayer::Link, "TT-LINK-001", "link type not decoded; further packets of it are counted only", packet.data);
+                    self.failure(
+                        info,
+                        ErrorLayer::Link,
+                        "TT-LINK-001",
+                        "link type not decoded; further packets of it are counted only",
+                        packet.data,
+                    );
                 }
             }
-            LinkError::Truncated => self.failure(info, ErrorLayer::Link, "TT-LINK-002", "frame too short for its headers", packet.data),
+            LinkError::Truncated => self.failure(
+                info,
+                ErrorLayer::Link,
+                "TT-LINK-002",
+                "frame too short for its headers",
+                packet.data,
+            ),
         }
     }
 
     /// Writes a row of `packet_error` for a packet that has no flow.
-    fn failure(&mut self, packet: PacketInfo, layer: ErrorLayer, code: &str, reason: &str, bytes: &[u8]) {
+    fn failure(
+        &mut self,
+        packet: PacketInfo,
+        layer: ErrorLayer,
+        code: &str,
+        reason: &str,
+        bytes: &[u8],
+    ) {
         let out = &mut self.out;
         out.counters.errors += 1;
         out.counters.rows += 1;
@@ -192,8 +225,18 @@ impl Pipeline {
 
     /// Reports that a capture file is damaged, as a row.
     pub fn file_failure(&mut self, packet: u64, error: &CaptureError) {
-        let info = PacketInfo { number: packet, ts_ns: self.now_ns.max(0), ..PacketInfo::default() };
-        self.failure(info, ErrorLayer::File, error.code(), &error.to_string(), &[]);
+        let info = PacketInfo {
+            number: packet,
+            ts_ns: self.now_ns.max(0),
+            ..PacketInfo::default()
+        };
+        self.failure(
+            info,
+            ErrorLayer::File,
+            error.code(),
+            &error.to_string(),
+            &[],
+        );
     }
 
     /// A frame, when enough rows, bytes or event time have come together.
@@ -201,7 +244,9 @@ impl Pipeline {
     /// # Errors
     /// `TT-CAP-006` when rows cannot be made into Arrow batches.
     pub fn take_frame(&mut self) -> Result<Option<Frame>, CaptureError> {
-        let waited = self.frame_start_ns.map_or(0, |start| self.now_ns.saturating_sub(start));
+        let waited = self
+            .frame_start_ns
+            .map_or(0, |start| self.now_ns.saturating_sub(start));
         let rows = self.out.builders.len();
         let due = rows >= self.config.flush_rows
             || (rows > 0 && waited >= self.config.flush_ns)
@@ -216,9 +261,24 @@ impl Pipeline {
         }
         let seq = self.seq;
         self.seq += 1;
-        let batches = self.out.builders.finish().map_err(|source| CaptureError::Rows { seq, source })?;
-        let watermark = if self.ended { self.now_ns } else { self.now_ns.saturating_sub(self.config.lateness_ns) };
-        Ok(Some(Frame { site: self.out.site.clone(), sensor: self.out.sensor.clone(), seq, watermark, batches }))
+        let batches = self
+            .out
+            .builders
+            .finish()
+            .map_err(|source| CaptureError::Rows { seq, source })?;
+        let watermark = if self.ended {
+            self.now_ns
+        } else {
+            self.now_ns.saturating_sub(self.config.lateness_ns)
+        };
+        self.watermark = self.watermark.max(watermark);
+        Ok(Some(Frame {
+            site: self.out.site.clone(),
+            sensor: self.out.sensor.clone(),
+            seq,
+            watermark: self.watermark,
+            batches,
+        }))
     }
 
     /// Ends all flows and gives the last frame.
@@ -245,17 +305,43 @@ impl Pipeline {
 
     /// Removes a flow, with its last rows.
     fn end_flow(&mut self, at: u32, reason: EndReason) {
-        let Some(mut flow) = self.flows.remove(at) else { return };
-        let packet = PacketInfo { number: flow.last_packet, ts_ns: self.now_ns, vlan: flow.head.vlan, ..PacketInfo::default() };
+        let Some(mut flow) = self.flows.remove(at) else {
+            return;
+        };
+        let packet = PacketInfo {
+            number: flow.last_packet,
+            ts_ns: self.now_ns,
+            vlan: flow.head.vlan,
+            ..PacketInfo::default()
+        };
         self.drain_streams(&mut flow, packet);
         let segment = self.segments.name(flow.key.segment()).clone();
-        transport::close(&mut self.out, &mut flow, packet, &segment, reason, &mut self.text);
+        transport::close(
+            &mut self.out,
+            &mut flow,
+            packet,
+            &segment,
+            reason,
+            &mut self.text,
+        );
     }
 }
 
 /// The context of one call into an analyzer.
-fn context<'a>(out: &'a mut Out, head: &'a mut crate::flow::FlowHead, packet: PacketInfo, sender: Side, segment: &'a str) -> Cx<'a> {
-    Cx { flow: head, packet, sender, out, segment }
+fn context<'a>(
+    out: &'a mut Out,
+    head: &'a mut crate::flow::FlowHead,
+    packet: PacketInfo,
+    sender: Side,
+    segment: &'a str,
+) -> Cx<'a> {
+    Cx {
+        flow: head,
+        packet,
+        sender,
+        out,
+        segment,
+    }
 }
 
 #[cfg(test)]

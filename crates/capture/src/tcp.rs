@@ -19,12 +19,12 @@ pub enum Offer<'a> {
     Empty,
 }
 
-/// One direction.
+/// One direction. `T` goes with each waiting segment, to say where it came from.
 #[derive(Debug, Default)]
-pub struct Stream {
+pub struct Stream<T> {
     next: Option<u32>,
     syn: Option<u32>,
-    waiting: Vec<(u32, Vec<u8>)>,
+    waiting: Vec<(u32, Vec<u8>, T)>,
     waiting_bytes: usize,
     hole_since: i64,
     /// Bytes seen again.
@@ -39,7 +39,7 @@ fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
 
-impl Stream {
+impl<T> Stream<T> {
     /// Largest step that is believed; a segment further away starts the stream anew.
     const WINDOW: i32 = 1 << 26;
 
@@ -64,7 +64,7 @@ impl Stream {
     }
 
     /// Takes a segment that arrived at `now` (nanoseconds of event time).
-    pub fn offer<'a>(&mut self, seq: u32, payload: &'a [u8], now: i64) -> Offer<'a> {
+    pub fn offer<'a>(&mut self, seq: u32, payload: &'a [u8], now: i64, tag: T) -> Offer<'a> {
         if payload.is_empty() {
             return Offer::Empty;
         }
@@ -97,9 +97,11 @@ impl Stream {
         if self.waiting.is_empty() {
             self.hole_since = now;
         }
-        let at = self.waiting.partition_point(|(s, _)| distance(*s, seq) > 0);
+        let at = self
+            .waiting
+            .partition_point(|(s, _, _)| distance(*s, seq) > 0);
         match self.waiting.get(at) {
-            Some((s, bytes)) if *s == seq && bytes.len() >= payload.len() => {
+            Some((s, bytes, _)) if *s == seq && bytes.len() >= payload.len() => {
                 self.retransmissions += 1;
                 self.retransmitted += payload.len() as u64;
                 return Offer::Old;
@@ -107,27 +109,29 @@ impl Stream {
             _ => {}
         }
         self.waiting_bytes += payload.len();
-        self.waiting.insert(at, (seq, payload.to_vec()));
+        self.waiting.insert(at, (seq, payload.to_vec(), tag));
         Offer::Waits
     }
 
     /// The next waiting bytes, if the hole before them is filled.
-    pub fn ready(&mut self) -> Option<Vec<u8>> {
+    pub fn ready(&mut self) -> Option<(Vec<u8>, T)> {
         loop {
             let next = self.next?;
-            let (seq, _) = self.waiting.first()?;
+            let (seq, _, _) = self.waiting.first()?;
             let ahead = distance(next, *seq);
             if ahead > 0 {
                 return None;
             }
-            let (_, mut bytes) = self.waiting.remove(0);
+            let (_, mut bytes, tag) = self.waiting.remove(0);
             self.waiting_bytes -= bytes.len();
-            let known = usize::try_from(-i64::from(ahead)).unwrap_or(usize::MAX).min(bytes.len());
+            let known = usize::try_from(-i64::from(ahead))
+                .unwrap_or(usize::MAX)
+                .min(bytes.len());
             self.retransmitted += known as u64;
             bytes.drain(..known);
             if !bytes.is_empty() {
                 self.next = Some(next.wrapping_add(u32::try_from(bytes.len()).unwrap_or(0)));
-                return Some(bytes);
+                return Some((bytes, tag));
             }
         }
     }
@@ -135,16 +139,25 @@ impl Stream {
     /// Is it time to give up the oldest hole? `acknowledged` is the other side's
     /// acknowledgement number, if it sends one.
     #[must_use]
-    pub fn hopeless(&self, now: i64, hole_ns: i64, limit: usize, acknowledged: Option<u32>) -> bool {
-        let Some((first, _)) = self.waiting.first() else { return false };
+    pub fn hopeless(
+        &self,
+        now: i64,
+        hole_ns: i64,
+        limit: usize,
+        acknowledged: Option<u32>,
+    ) -> bool {
+        let Some((first, _, _)) = self.waiting.first() else {
+            return false;
+        };
         let age = now.saturating_sub(self.hole_since);
-        let known_lost = acknowledged.is_some_and(|ack| distance(*first, ack) > 0) && (age > hole_ns / 10 || self.waiting.len() >= 16);
+        let known_lost = acknowledged.is_some_and(|ack| distance(*first, ack) > 0)
+            && (age > hole_ns / 10 || self.waiting.len() >= 16);
         self.waiting_bytes > limit || age > hole_ns || known_lost
     }
 
     /// Steps over the oldest hole; how many bytes were lost. Then ask [`Stream::ready`].
     pub fn give_up(&mut self, now: i64) -> Option<u64> {
-        let (seq, _) = self.waiting.first()?;
+        let (seq, _, _) = self.waiting.first()?;
         let lost = self.next.map_or(0, |next| distance(next, *seq).max(0));
         self.next = Some(*seq);
         self.hole_since = now;
@@ -164,14 +177,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn run(segments: &[(u32, Vec<u8>)]) -> (Vec<u8>, Stream) {
-        let mut stream = Stream::default();
+    fn run(segments: &[(u32, Vec<u8>)]) -> (Vec<u8>, Stream<()>) {
+        let mut stream: Stream<()> = Stream::default();
         stream.syn(u32::MAX - 10);
         let mut got = Vec::new();
         for (seq, bytes) in segments {
-            if let Offer::Deliver(new) = stream.offer(*seq, bytes, 0) {
+            if let Offer::Deliver(new) = stream.offer(*seq, bytes, 0, ()) {
                 got.extend_from_slice(new);
-                while let Some(more) = stream.ready() {
+                while let Some((more, ())) = stream.ready() {
                     got.extend(more);
                 }
             }
@@ -208,24 +221,27 @@ mod tests {
 
     #[test]
     fn a_hole_is_given_up_and_counted() {
-        let mut stream = Stream::default();
-        assert_eq!(stream.offer(100, b"abc", 0), Offer::Deliver(b"abc"));
-        assert_eq!(stream.offer(110, b"xyz", 0), Offer::Waits);
+        let mut stream: Stream<()> = Stream::default();
+        assert_eq!(stream.offer(100, b"abc", 0, ()), Offer::Deliver(b"abc"));
+        assert_eq!(stream.offer(110, b"xyz", 0, ()), Offer::Waits);
         assert!(!stream.hopeless(1, 1_000, 100, None));
         assert!(stream.hopeless(1_001, 1_000, 100, None), "its time is up");
         assert!(stream.hopeless(0, 1_000, 2, None), "too many bytes wait");
-        assert!(stream.hopeless(200, 1_000, 100, Some(120)), "the receiver has it");
+        assert!(
+            stream.hopeless(200, 1_000, 100, Some(120)),
+            "the receiver has it"
+        );
         assert_eq!(stream.give_up(0), Some(7));
-        assert_eq!(stream.ready(), Some(b"xyz".to_vec()));
+        assert_eq!(stream.ready(), Some((b"xyz".to_vec(), ())));
         assert_eq!((stream.ready(), stream.gaps), (None, 1));
     }
 
     #[test]
     fn joined_midstream_and_keep_alive() {
-        let mut stream = Stream::default();
-        assert_eq!(stream.offer(500, b"ab", 0), Offer::Deliver(b"ab"));
-        assert_eq!(stream.offer(501, b"b", 0), Offer::Old, "a keep-alive");
-        assert_eq!(stream.offer(502, b"", 0), Offer::Empty);
-        assert_eq!(stream.offer(501, b"bcd", 0), Offer::Deliver(b"cd"));
+        let mut stream: Stream<()> = Stream::default();
+        assert_eq!(stream.offer(500, b"ab", 0, ()), Offer::Deliver(b"ab"));
+        assert_eq!(stream.offer(501, b"b", 0, ()), Offer::Old, "a keep-alive");
+        assert_eq!(stream.offer(502, b"", 0, ()), Offer::Empty);
+        assert_eq!(stream.offer(501, b"bcd", 0, ()), Offer::Deliver(b"cd"));
     }
 }

@@ -32,9 +32,16 @@ pub fn rules(paths: &[PathBuf]) -> Result<(RuleSet, Vec<Diagnostic>)> {
 }
 
 /// The rules that settings and flags name.
-pub fn configured_rules(config: &Config, flag: Option<&Path>) -> Result<(RuleSet, Vec<Diagnostic>)> {
+pub fn configured_rules(
+    config: &Config,
+    flag: Option<&Path>,
+) -> Result<(RuleSet, Vec<Diagnostic>)> {
     let dir = flag.unwrap_or(&config.rules.dir);
-    if dir.as_os_str().is_empty() { rules(&[]) } else { rules(&[dir.to_owned()]) }
+    if dir.as_os_str().is_empty() {
+        rules(&[])
+    } else {
+        rules(&[dir.to_owned()])
+    }
 }
 
 /// The site that settings and flags name; the built-in one when there is none.

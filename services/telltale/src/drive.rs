@@ -38,14 +38,23 @@ pub struct Ran {
 }
 
 /// Settings of the pipeline for a site.
-pub fn pipeline_config(config: &Config, site: &Site, args: &CaptureArgs) -> telltale_capture::Config {
-    let sensor = args.sensor.clone().unwrap_or_else(|| config.site.sensor.clone());
+pub fn pipeline_config(
+    config: &Config,
+    site: &Site,
+    args: &CaptureArgs,
+) -> telltale_capture::Config {
+    let sensor = args
+        .sensor
+        .clone()
+        .unwrap_or_else(|| config.site.sensor.clone());
     let mut made = telltale_capture::Config {
         site: site.toml.name.clone(),
         keep_duplicates: config.capture.keep_duplicates || args.keep_duplicates,
         flush_rows: config.capture.flush_rows.max(1),
         flush_bytes: config.capture.flush_bytes.max(1),
-        flush_ns: i64::try_from(config.capture.flush_ms).unwrap_or(i64::MAX / 2_000_000).saturating_mul(1_000_000),
+        flush_ns: i64::try_from(config.capture.flush_ms)
+            .unwrap_or(i64::MAX / 2_000_000)
+            .saturating_mul(1_000_000),
         max_flows: config.capture.max_flows.max(1),
         reassembly_bytes: config.capture.reassembly_bytes,
         reassembly_bytes_per_flow: config.capture.reassembly_bytes_per_flow,
@@ -58,10 +67,16 @@ pub fn pipeline_config(config: &Config, site: &Site, args: &CaptureArgs) -> tell
             if segment.vlans.is_empty() {
                 made.segment.clone_from(&segment.name);
             }
-            made.segment_by_vlan.extend(segment.vlans.iter().map(|v| (*v, segment.name.clone())));
+            made.segment_by_vlan
+                .extend(segment.vlans.iter().map(|v| (*v, segment.name.clone())));
         }
     }
-    made.ports = site.toml.ports.iter().filter_map(|(port, name)| Some((port.parse().ok()?, Protocol::from_name(name)?))).collect();
+    made.ports = site
+        .toml
+        .ports
+        .iter()
+        .filter_map(|(port, name)| Some((port.parse().ok()?, Protocol::from_name(name)?)))
+        .collect();
     made.sensor = sensor;
     made
 }
@@ -91,14 +106,20 @@ impl Source {
     /// The name in rows.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Self::File(path) => path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             Self::Shipped(name, _) => (*name).to_owned(),
         }
     }
 
     fn size(&self) -> u64 {
         match self {
-            Self::File(path) if path != Path::new("-") => std::fs::metadata(path).map_or(0, |m| m.len()),
+            Self::File(path) if path != Path::new("-") => {
+                std::fs::metadata(path).map_or(0, |m| m.len())
+            }
             Self::File(_) => 0,
             Self::Shipped(_, bytes) => bytes.len() as u64,
         }
@@ -110,7 +131,9 @@ fn progress(sources: &[Source], quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(sources.iter().map(Source::size).sum());
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}")
+    {
         bar.set_style(style);
     }
     bar
@@ -126,7 +149,9 @@ struct Pace {
 impl Pace {
     #[allow(clippy::cast_precision_loss)]
     fn wait(&mut self, ts_ns: i64) {
-        let Some(speed) = self.speed.filter(|s| *s > 0.0) else { return };
+        let Some(speed) = self.speed.filter(|s| *s > 0.0) else {
+            return;
+        };
         let first = *self.first_ns.get_or_insert(ts_ns);
         let due = Duration::from_secs_f64(((ts_ns - first).max(0) as f64 / 1e9 / speed).min(1e6));
         while let Some(left) = due.checked_sub(self.started.elapsed()) {
@@ -140,7 +165,10 @@ impl Pace {
 
 /// Runs all sources through one pipeline, in order; frames go to `each`, which
 /// says whether to go on.
-#[allow(clippy::disallowed_methods, reason = "the run's own duration and pace; detection never sees it")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the run's own duration and pace; detection never sees it"
+)]
 pub fn run(
     sources: &[Source],
     config: telltale_capture::Config,
@@ -149,7 +177,11 @@ pub fn run(
     mut each: impl FnMut(Frame) -> Result<bool>,
 ) -> Result<Ran> {
     let started = Instant::now();
-    let mut pace = Pace { speed, started, first_ns: None };
+    let mut pace = Pace {
+        speed,
+        started,
+        first_ns: None,
+    };
     let bar = progress(sources, quiet);
     let mut pipeline = Pipeline::new(config);
     let mut ran = Ran::default();

@@ -10,7 +10,9 @@ pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) 
         Kind::Modbus => telltale_dissect::modbus::probe(payload, expected),
         Kind::S7comm if datagram => Probe::No,
         Kind::S7comm => telltale_dissect::s7comm::probe(payload),
-        Kind::Dnp3 | Kind::Cip => Probe::No,
+        Kind::Cip if datagram => telltale_dissect::cip::probe_datagram(payload),
+        Kind::Cip => telltale_dissect::cip::probe(payload),
+        Kind::Dnp3 => Probe::No,
     }
 }
 
@@ -19,6 +21,7 @@ pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
     match kind {
         Kind::Modbus => Some(Box::new(crate::rows::modbus::ModbusFlow::new())),
         Kind::S7comm => Some(Box::new(crate::rows::s7comm::S7commFlow::new())),
-        Kind::Dnp3 | Kind::Cip => None,
+        Kind::Cip => Some(Box::new(crate::rows::cip::CipFlow::new())),
+        Kind::Dnp3 => None,
     }
 }

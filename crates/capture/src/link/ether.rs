@@ -33,14 +33,22 @@ pub fn ethernet(frame: &[u8]) -> Option<Layers<'_>> {
 /// PRP's redundancy control trailer (IEC 62439-3, 4.2.7): the last two bytes are
 /// 0x88FB, and the size field is the length of what the frame carries.
 fn has_prp_trailer(frame: &[u8]) -> bool {
-    let Some((rest, suffix)) = frame.split_last_chunk::<2>() else { return false };
+    let Some((rest, suffix)) = frame.split_last_chunk::<2>() else {
+        return false;
+    };
     if *suffix != [0x88, 0xfb] {
         return false;
     }
-    let Some((_, lan_size)) = rest.split_last_chunk::<2>() else { return false };
+    let Some((_, lan_size)) = rest.split_last_chunk::<2>() else {
+        return false;
+    };
     let lan_size = u16::from_be_bytes(*lan_size);
     let (lan, size) = (lan_size >> 12, usize::from(lan_size & 0x0fff));
-    let tags = if be16(frame, 12) == Some(0x8100) { 4 } else { 0 };
+    let tags = if be16(frame, 12) == Some(0x8100) {
+        4
+    } else {
+        0
+    };
     matches!(lan, 0xa | 0xb) && frame.len().checked_sub(14 + tags) == Some(size)
 }
 
@@ -66,33 +74,67 @@ pub(super) fn by_type(mut kind: u16, mut rest: &[u8]) -> Option<Layers<'_>> {
             // MPLS: labels until the bottom of the stack
             0x8847 | 0x8848 => {
                 let net = mpls(rest)?;
-                return Some(Layers { vlan, redundant, ..net });
+                return Some(Layers {
+                    vlan,
+                    redundant,
+                    ..net
+                });
             }
             // PPPoE session
             0x8864 => {
                 let protocol = be16(rest, 6)?;
                 let inner = rest.get(8..)?;
-                let net = if matches!(protocol, 0x0021 | 0x0057) { Net::Ip(inner) } else { Net::Other(0x8864) };
-                return Some(Layers { src_mac: None, dst_mac: None, vlan, redundant, net });
+                let net = if matches!(protocol, 0x0021 | 0x0057) {
+                    Net::Ip(inner)
+                } else {
+                    Net::Other(0x8864)
+                };
+                return Some(Layers {
+                    src_mac: None,
+                    dst_mac: None,
+                    vlan,
+                    redundant,
+                    net,
+                });
             }
             // 802.3 length: LLC
             0..=0x05ff => {
                 let inner = rest.get(..usize::from(kind)).unwrap_or(rest);
                 let net = llc(inner).map_or(Net::Other(0), |l| l.net);
-                return Some(Layers { src_mac: None, dst_mac: None, vlan, redundant, net });
+                return Some(Layers {
+                    src_mac: None,
+                    dst_mac: None,
+                    vlan,
+                    redundant,
+                    net,
+                });
             }
             other => {
-                return Some(Layers { src_mac: None, dst_mac: None, vlan, redundant, net: by_ethertype(other, rest) });
+                return Some(Layers {
+                    src_mac: None,
+                    dst_mac: None,
+                    vlan,
+                    redundant,
+                    net: by_ethertype(other, rest),
+                });
             }
         }
     }
-    Some(Layers { src_mac: None, dst_mac: None, vlan, redundant, net: Net::Other(kind) })
+    Some(Layers {
+        src_mac: None,
+        dst_mac: None,
+        vlan,
+        redundant,
+        net: Net::Other(kind),
+    })
 }
 
 /// LLC, with SNAP where it is used (IEEE 802.2).
 pub(super) fn llc(rest: &[u8]) -> Option<Layers<'_>> {
     Some(Layers::bare(match rest {
-        [0xaa, 0xaa, 0x03, _, _, _, hi, lo, inner @ ..] => by_ethertype(u16::from_be_bytes([*hi, *lo]), inner),
+        [0xaa, 0xaa, 0x03, _, _, _, hi, lo, inner @ ..] => {
+            by_ethertype(u16::from_be_bytes([*hi, *lo]), inner)
+        }
         [0x06, 0x06, 0x03, inner @ ..] => Net::Ip(inner),
         [_, _, ..] => Net::Other(0),
         _ => return None,

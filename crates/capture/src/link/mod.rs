@@ -35,7 +35,13 @@ pub struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     fn bare(net: Net<'a>) -> Self {
-        Self { src_mac: None, dst_mac: None, vlan: None, redundant: false, net }
+        Self {
+            src_mac: None,
+            dst_mac: None,
+            vlan: None,
+            redundant: false,
+            net,
+        }
     }
 }
 
@@ -65,7 +71,10 @@ fn by_ethertype(kind: u16, bytes: &[u8]) -> Net<'_> {
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|b| u16::from_be_bytes(*b))
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|b| u16::from_be_bytes(*b))
 }
 
 /// Peels the link layer of type `link_type` (`LINKTYPE_…`).
@@ -80,7 +89,11 @@ pub fn peel(link_type: u32, frame: &[u8]) -> Result<Layers<'_>, LinkError> {
         0 | 108 => {
             let (family, rest) = frame.split_first_chunk::<4>().ok_or(short)?;
             let family = u32::from_be_bytes(*family);
-            let family = if family > 0xffff { family.swap_bytes() } else { family };
+            let family = if family > 0xffff {
+                family.swap_bytes()
+            } else {
+                family
+            };
             Ok(Layers::bare(match family {
                 2 | 10 | 23 | 24 | 28 | 30 => ip_or_other(rest),
                 _ => Net::Other(0),
@@ -101,14 +114,19 @@ pub fn peel(link_type: u32, frame: &[u8]) -> Result<Layers<'_>, LinkError> {
         // Cisco HDLC
         104 => {
             let kind = be16(frame, 2).ok_or(short)?;
-            Ok(Layers::bare(by_ethertype(kind, frame.get(4..).ok_or(short)?)))
+            Ok(Layers::bare(by_ethertype(
+                kind,
+                frame.get(4..).ok_or(short)?,
+            )))
         }
         // frame relay, two address bytes: RFC 2427 NLPID, or SNAP
         107 => {
             let rest = frame.get(2..).ok_or(short)?;
             Ok(Layers::bare(match rest {
                 [0x03, 0xcc, ip @ ..] | [0x03, 0x8e, ip @ ..] => Net::Ip(ip),
-                [0x03, 0x00, 0x80, 0, 0, 0, hi, lo, rest @ ..] => by_ethertype(u16::from_be_bytes([*hi, *lo]), rest),
+                [0x03, 0x00, 0x80, 0, 0, 0, hi, lo, rest @ ..] => {
+                    by_ethertype(u16::from_be_bytes([*hi, *lo]), rest)
+                }
                 [hi, lo, rest @ ..] => by_ethertype(u16::from_be_bytes([*hi, *lo]), rest),
                 _ => return Err(short),
             }))
@@ -134,7 +152,11 @@ pub fn peel(link_type: u32, frame: &[u8]) -> Result<Layers<'_>, LinkError> {
         // 802.11, bare or behind a radiotap header
         105 => wifi(frame).ok_or(short),
         127 => {
-            let len = frame.get(2..4).and_then(|b| b.first_chunk()).map(|b| u16::from_le_bytes(*b)).ok_or(short)?;
+            let len = frame
+                .get(2..4)
+                .and_then(|b| b.first_chunk())
+                .map(|b| u16::from_le_bytes(*b))
+                .ok_or(short)?;
             wifi(frame.get(usize::from(len)..).ok_or(short)?).ok_or(short)
         }
         // Ethernet from SLIP-like and DOCSIS taps

@@ -1,6 +1,8 @@
 use super::*;
 
-const IP: &[u8] = &[0x45, 0, 0, 20, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+const IP: &[u8] = &[
+    0x45, 0, 0, 20, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+];
 
 fn eth(kind: &[u8], rest: &[u8]) -> Vec<u8> {
     let mut f = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
@@ -11,7 +13,10 @@ fn eth(kind: &[u8], rest: &[u8]) -> Vec<u8> {
 
 fn ip_of(link: u32, frame: &[u8]) -> Layers<'_> {
     let layers = peel(link, frame).unwrap();
-    assert!(matches!(layers.net, Net::Ip(ip) if ip.starts_with(IP)), "{layers:?}");
+    assert!(
+        matches!(layers.net, Net::Ip(ip) if ip.starts_with(IP)),
+        "{layers:?}"
+    );
     layers
 }
 
@@ -19,7 +24,10 @@ fn ip_of(link: u32, frame: &[u8]) -> Layers<'_> {
 fn ethernet_and_tags() {
     let plain = eth(&[8, 0], IP);
     let layers = ip_of(1, &plain);
-    assert_eq!((layers.dst_mac, layers.src_mac), (Some(0x0200_0000_0001), Some(0x0200_0000_0002)));
+    assert_eq!(
+        (layers.dst_mac, layers.src_mac),
+        (Some(0x0200_0000_0001), Some(0x0200_0000_0002))
+    );
     let tagged = eth(&[0x81, 0, 0x20, 7, 8, 0], IP);
     assert_eq!(ip_of(1, &tagged).vlan, Some(7));
     let qinq = eth(&[0x88, 0xa8, 0, 9, 0x81, 0, 0, 7, 8, 0], IP);
@@ -77,11 +85,18 @@ fn other_link_types() {
 fn tunnels() {
     let inner = eth(&[8, 0], IP);
     let is_ip = |l: Option<Layers<'_>>| assert!(matches!(l.unwrap().net, Net::Ip(ip) if ip == IP));
-    let gre = |flags: [u8; 2], kind: [u8; 2], extra: &[u8]| [&flags[..], &kind, extra, &inner].concat();
+    let gre =
+        |flags: [u8; 2], kind: [u8; 2], extra: &[u8]| [&flags[..], &kind, extra, &inner].concat();
     is_ip(tunnel::by_ip_protocol(47, &gre([0, 0], [0x65, 0x58], &[])));
     is_ip(tunnel::by_ip_protocol(47, &gre([0, 0], [0x88, 0xbe], &[])));
-    is_ip(tunnel::by_ip_protocol(47, &gre([0x10, 0], [0x88, 0xbe], &[0; 12])));
-    is_ip(tunnel::by_ip_protocol(47, &gre([0x10, 0], [0x22, 0xeb], &[0; 16])));
+    is_ip(tunnel::by_ip_protocol(
+        47,
+        &gre([0x10, 0], [0x88, 0xbe], &[0; 12]),
+    ));
+    is_ip(tunnel::by_ip_protocol(
+        47,
+        &gre([0x10, 0], [0x22, 0xeb], &[0; 16]),
+    ));
     let mut v = vec![8, 0, 0, 0, 0, 0, 1, 0];
     v.extend(&inner);
     is_ip(tunnel::by_udp_port(4789, &v));

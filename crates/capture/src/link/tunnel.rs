@@ -12,7 +12,13 @@ const GENEVE: u16 = 6081;
 #[must_use]
 pub fn by_ip_protocol(protocol: u8, payload: &[u8]) -> Option<Layers<'_>> {
     match protocol {
-        4 | 41 => Some(Layers { src_mac: None, dst_mac: None, vlan: None, redundant: false, net: Net::Ip(payload) }),
+        4 | 41 => Some(Layers {
+            src_mac: None,
+            dst_mac: None,
+            vlan: None,
+            redundant: false,
+            net: Net::Ip(payload),
+        }),
         47 => gre(payload),
         _ => None,
     }
@@ -44,7 +50,13 @@ fn gre(payload: &[u8]) -> Option<Layers<'_>> {
         0x8100 | 0x88a8 | 0x8847 => super::ether::by_type(kind, inner),
         other => match by_ethertype(other, inner) {
             Net::Other(_) => None,
-            net => Some(Layers { src_mac: None, dst_mac: None, vlan: None, redundant: false, net }),
+            net => Some(Layers {
+                src_mac: None,
+                dst_mac: None,
+                vlan: None,
+                redundant: false,
+                net,
+            }),
         },
     }
 }
@@ -57,13 +69,19 @@ pub fn by_udp_port(port: u16, payload: &[u8]) -> Option<Layers<'_>> {
             // the I flag must be set, the reserved bytes zero
             let header = payload.first_chunk::<8>()?;
             let valid = header.first().is_some_and(|b| b & 0x08 != 0) && header.get(7) == Some(&0);
-            if valid { ethernet(payload.get(8..)?) } else { None }
+            if valid {
+                ethernet(payload.get(8..)?)
+            } else {
+                None
+            }
         }
         GENEVE => {
             let first = *payload.first()?;
             let kind = be16(payload, 2)?;
             let at = 8 + 4 * usize::from(first & 0x3f);
-            (first >> 6 == 0 && kind == 0x6558).then(|| payload.get(at..).and_then(ethernet)).flatten()
+            (first >> 6 == 0 && kind == 0x6558)
+                .then(|| payload.get(at..).and_then(ethernet))
+                .flatten()
         }
         _ => None,
     }

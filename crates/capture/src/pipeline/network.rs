@@ -10,7 +10,13 @@ use telltale_schema::ErrorLayer;
 const MAX_TUNNELS: usize = 4;
 
 impl Pipeline {
-    pub(super) fn network(&mut self, info: PacketInfo, layers: &Layers<'_>, wire: u64, depth: usize) {
+    pub(super) fn network(
+        &mut self,
+        info: PacketInfo,
+        layers: &Layers<'_>,
+        wire: u64,
+        depth: usize,
+    ) {
         match layers.net {
             Net::Ip(bytes) => match ip::parse(bytes) {
                 Ok(ip) => self.ip(info, &ip, layers.redundant, wire, depth),
@@ -20,7 +26,13 @@ impl Pipeline {
                 let at = self.segments.of(info.vlan);
                 let name = self.segments.name(at).clone();
                 if !self.claims.message(&mut self.out, info, (at, &name), bytes) {
-                    self.failure(info, ErrorLayer::Network, "TT-ARP-001", "ARP message cut short, or not for IPv4 over Ethernet", bytes);
+                    self.failure(
+                        info,
+                        ErrorLayer::Network,
+                        "TT-ARP-001",
+                        "ARP message cut short, or not for IPv4 over Ethernet",
+                        bytes,
+                    );
                 }
             }
             Net::Other(_) => self.out.counters.not_ip += 1,
@@ -39,7 +51,11 @@ impl Pipeline {
             None => self.datagram(info, ip, wire, depth),
             Some(fragment) => {
                 if let Some(whole) = self.defrag.push(info.ts_ns, ip, fragment) {
-                    let ip = Ip { payload: &whole, fragment: None, ..*ip };
+                    let ip = Ip {
+                        payload: &whole,
+                        fragment: None,
+                        ..*ip
+                    };
                     self.datagram(info, &ip, wire, depth);
                 }
             }
@@ -49,7 +65,9 @@ impl Pipeline {
     fn datagram(&mut self, info: PacketInfo, ip: &Ip<'_>, wire: u64, depth: usize) {
         let inner = match ip.protocol {
             4 | 41 | 47 => tunnel::by_ip_protocol(ip.protocol, ip.payload),
-            17 => udp_port(ip.payload).and_then(|port| tunnel::by_udp_port(port, ip.payload.get(8..).unwrap_or_default())),
+            17 => udp_port(ip.payload).and_then(|port| {
+                tunnel::by_udp_port(port, ip.payload.get(8..).unwrap_or_default())
+            }),
             _ => None,
         };
         match inner {
@@ -69,5 +87,8 @@ impl Pipeline {
 }
 
 fn udp_port(payload: &[u8]) -> Option<u16> {
-    payload.get(2..4).and_then(|b| b.first_chunk()).map(|b| u16::from_be_bytes(*b))
+    payload
+        .get(2..4)
+        .and_then(|b| b.first_chunk())
+        .map(|b| u16::from_be_bytes(*b))
 }

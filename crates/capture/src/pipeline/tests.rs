@@ -24,14 +24,32 @@ fn run(config: Config, packets: &[(i64, Vec<u8>)]) -> (Vec<String>, Counters) {
         for batch in frame.iter().flat_map(|f| &f.batches) {
             for at in 0..batch.batch.num_rows() {
                 let row = value::row(batch, at);
-                let text = ["function", "state", "end_reason", "packets_to_server", "packets_to_client", "reason"].map(|c| row.get(c).to_string());
-                rows.push((row.get("row_no").as_u64(), format!("{} {}", batch.table.name(), text.join(" "))));
+                let text = [
+                    "function",
+                    "state",
+                    "end_reason",
+                    "packets_to_server",
+                    "packets_to_client",
+                    "reason",
+                ]
+                .map(|c| row.get(c).to_string());
+                rows.push((
+                    row.get("row_no").as_u64(),
+                    format!("{} {}", batch.table.name(), text.join(" ")),
+                ));
             }
         }
     };
     for (n, (ts, data)) in packets.iter().enumerate() {
         let len = u32::try_from(data.len()).unwrap();
-        pipeline.packet(&Packet { number: n as u64 + 1, ts_ns: *ts, link_type: 1, interface: 0, data, orig_len: len });
+        pipeline.packet(&Packet {
+            number: n as u64 + 1,
+            ts_ns: *ts,
+            link_type: 1,
+            interface: 0,
+            data,
+            orig_len: len,
+        });
         keep(pipeline.take_frame().unwrap());
     }
     keep(pipeline.finish().unwrap());
@@ -55,7 +73,10 @@ fn a_connection_from_syn_to_fin() {
     let (rows, counters) = run(Config::default(), &packets);
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert!(rows[0].starts_with("flow flow_start syn_sent"), "{rows:?}");
-    assert!(rows[1].starts_with("flow flow_end closed fin 3 2"), "{rows:?}");
+    assert!(
+        rows[1].starts_with("flow flow_end closed fin 3 2"),
+        "{rows:?}"
+    );
     assert_eq!((counters.flows, counters.packets), (1, 6));
 }
 
@@ -66,15 +87,29 @@ fn copies_are_dropped_and_counted_and_shown_on_demand() {
     let (rows, counters) = run(Config::default(), &packets);
     assert_eq!(counters.duplicates, 1);
     assert!(rows.last().unwrap().contains(" 1 0 "), "{rows:?}");
-    let (rows, counters) = run(Config { keep_duplicates: true, ..Config::default() }, &packets);
+    let (rows, counters) = run(
+        Config {
+            keep_duplicates: true,
+            ..Config::default()
+        },
+        &packets,
+    );
     assert_eq!(counters.duplicates, 1);
     assert!(rows.last().unwrap().contains(" 2 0 "), "{rows:?}");
 }
 
 #[test]
 fn a_full_table_ends_the_flow_idle_longest() {
-    let packets: Vec<_> = (0..5).map(|n| (i64::from(n), tcp((1, 40000 + n), S, 1, 0x02, n, b""))).collect();
-    let (rows, counters) = run(Config { max_flows: 2, ..Config::default() }, &packets);
+    let packets: Vec<_> = (0..5)
+        .map(|n| (i64::from(n), tcp((1, 40000 + n), S, 1, 0x02, n, b"")))
+        .collect();
+    let (rows, counters) = run(
+        Config {
+            max_flows: 2,
+            ..Config::default()
+        },
+        &packets,
+    );
     assert_eq!(counters.flow_evictions, 3);
     assert_eq!(rows.iter().filter(|r| r.contains("eviction")).count(), 3);
     assert_eq!(rows.iter().filter(|r| r.contains("capture_end")).count(), 2);
@@ -95,7 +130,16 @@ fn rubbish_becomes_rows_and_never_a_panic() {
 #[test]
 fn row_numbers_rise_without_holes_over_all_tables() {
     let packets: Vec<_> = (0..50_u16)
-        .map(|n| (i64::from(n) * 700_000_000, if n % 7 == 0 { vec![0; 3] } else { tcp((1, 40000 + n % 5), S, u32::from(n), 0x18, n, b"data") }))
+        .map(|n| {
+            (
+                i64::from(n) * 700_000_000,
+                if n % 7 == 0 {
+                    vec![0; 3]
+                } else {
+                    tcp((1, 40000 + n % 5), S, u32::from(n), 0x18, n, b"data")
+                },
+            )
+        })
         .collect();
     let mut pipeline = Pipeline::new(Config::default());
     let mut numbers = Vec::new();
@@ -104,16 +148,29 @@ fn row_numbers_rise_without_holes_over_all_tables() {
         if let Some(frame) = frame {
             seqs.push(frame.seq);
             for batch in &frame.batches {
-                numbers.extend((0..batch.batch.num_rows()).map(|at| value::row(batch, at).get("row_no").as_u64().unwrap()));
+                numbers.extend(
+                    (0..batch.batch.num_rows())
+                        .map(|at| value::row(batch, at).get("row_no").as_u64().unwrap()),
+                );
             }
         }
     };
     for (n, (ts_ns, data)) in packets.iter().enumerate() {
-        pipeline.packet(&Packet { number: n as u64 + 1, ts_ns: *ts_ns, link_type: 1, interface: 0, data, orig_len: 60 });
+        pipeline.packet(&Packet {
+            number: n as u64 + 1,
+            ts_ns: *ts_ns,
+            link_type: 1,
+            interface: 0,
+            data,
+            orig_len: 60,
+        });
         take(pipeline.take_frame().unwrap());
     }
     take(pipeline.finish().unwrap());
     numbers.sort_unstable();
-    assert!(numbers.iter().enumerate().all(|(n, row)| n as u64 == *row), "{numbers:?}");
+    assert!(
+        numbers.iter().enumerate().all(|(n, row)| n as u64 == *row),
+        "{numbers:?}"
+    );
     assert!(seqs.len() > 5 && seqs.windows(2).all(|w| w[0] + 1 == w[1]));
 }

@@ -23,7 +23,23 @@ struct Header<'a> {
 
 fn tcp(bytes: &[u8]) -> Option<Header<'_>> {
     let h = bytes.first_chunk::<20>()?;
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, ..] = *h;
+    let [
+        s0,
+        s1,
+        d0,
+        d1,
+        q0,
+        q1,
+        q2,
+        q3,
+        a0,
+        a1,
+        a2,
+        a3,
+        offset,
+        flags,
+        ..,
+    ] = *h;
     let header = usize::from(offset >> 4) * 4;
     Some(Header {
         src_port: u16::from_be_bytes([s0, s1]),
@@ -31,7 +47,11 @@ fn tcp(bytes: &[u8]) -> Option<Header<'_>> {
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags,
-        payload: if header < 20 { return None } else { bytes.get(header..)? },
+        payload: if header < 20 {
+            return None;
+        } else {
+            bytes.get(header..)?
+        },
     })
 }
 
@@ -55,7 +75,11 @@ fn udp(bytes: &[u8]) -> Option<Header<'_>> {
 
 impl Pipeline {
     fn known_port(&self, port: u16) -> Option<Kind> {
-        self.config.ports.get(&port).and_then(|p| Kind::from_protocol(*p)).or_else(|| Kind::by_port(port))
+        self.config
+            .ports
+            .get(&port)
+            .and_then(|p| Kind::from_protocol(*p))
+            .or_else(|| Kind::by_port(port))
     }
 
     /// The side that listens on a known port, if just one does; else the lower
@@ -73,8 +97,14 @@ impl Pipeline {
     }
 
     fn key(&self, info: &PacketInfo, ip: &Ip<'_>, ports: Option<(u16, u16)>) -> (Key, Side) {
-        let src = Endpoint { ip: ip.src, port: ports.map(|p| p.0) };
-        let dst = Endpoint { ip: ip.dst, port: ports.map(|p| p.1) };
+        let src = Endpoint {
+            ip: ip.src,
+            port: ports.map(|p| p.0),
+        };
+        let dst = Endpoint {
+            ip: ip.dst,
+            port: ports.map(|p| p.1),
+        };
         Key::new(src, dst, ip.protocol, self.segments.of(info.vlan))
     }
 
@@ -96,10 +126,23 @@ impl Pipeline {
             6 => tcp(ip.payload),
             17 => udp(ip.payload),
             // other transports have flows, but no ports and no protocol
-            _ => Some(Header { src_port: 0, dst_port: 0, seq: 0, ack: 0, flags: 0, payload: &[] }),
+            _ => Some(Header {
+                src_port: 0,
+                dst_port: 0,
+                seq: 0,
+                ack: 0,
+                flags: 0,
+                payload: &[],
+            }),
         };
         let Some(h) = header else {
-            self.failure(info, ErrorLayer::Transport, "TT-TCP-001", "TCP or UDP header cut short or impossible", ip.payload);
+            self.failure(
+                info,
+                ErrorLayer::Transport,
+                "TT-TCP-001",
+                "TCP or UDP header cut short or impossible",
+                ip.payload,
+            );
             return;
         };
         let ports = matches!(ip.protocol, 6 | 17).then_some((h.src_port, h.dst_port));
@@ -108,7 +151,13 @@ impl Pipeline {
         // the same ports opened again
         if let Some(found) = at {
             let reopened = h.flags & (SYN | ACK) == SYN
-                && self.flows.get(found).is_some_and(|f| f.head.ended || matches!(f.head.state, FlowState::Closing | FlowState::Established | FlowState::Midstream) && !f.resent_syn(sender, h.seq));
+                && self.flows.get(found).is_some_and(|f| {
+                    f.head.ended
+                        || matches!(
+                            f.head.state,
+                            FlowState::Closing | FlowState::Established | FlowState::Midstream
+                        ) && !f.resent_syn(sender, h.seq)
+                });
             if reopened {
                 self.end_flow(found, EndReason::Reuse);
                 at = None;
@@ -119,7 +168,9 @@ impl Pipeline {
             None => self.open(info, key, sender, &h),
         };
         self.flows.touch(at);
-        let Some(flow) = self.flows.get(at) else { return };
+        let Some(flow) = self.flows.get(at) else {
+            return;
+        };
         flow.head.last_ns = flow.head.last_ns.max(info.ts_ns);
         flow.last_packet = info.number;
         if let Some(mac) = flow.head.macs.get_mut(sender.index()) {
@@ -127,7 +178,9 @@ impl Pipeline {
         }
         if ip.protocol == 6 {
             flow.head.state = next_state(&flow.head, sender, h.flags);
-            if h.flags & ACK != 0 && let Some(ack) = flow.acknowledged.get_mut(sender.index()) {
+            if h.flags & ACK != 0
+                && let Some(ack) = flow.acknowledged.get_mut(sender.index())
+            {
                 *ack = Some(h.ack);
             }
         }
@@ -137,11 +190,21 @@ impl Pipeline {
             t.flags |= h.flags;
         }
         // the flow is taken out while its analyzer writes rows
-        let Some(mut flow) = self.flows.take(at) else { return };
+        let Some(mut flow) = self.flows.take(at) else {
+            return;
+        };
         let segment = self.segments.name(key.segment()).clone();
         if flow.fresh {
             flow.fresh = false;
-            flow_row(&mut self.out, &mut flow, info, &segment, FlowKind::Start, None, &mut self.text);
+            flow_row(
+                &mut self.out,
+                &mut flow,
+                info,
+                &segment,
+                FlowKind::Start,
+                None,
+                &mut self.text,
+            );
         }
         if ip.protocol == 6 {
             self.segment(&mut flow, info, sender, &h, &segment);
@@ -158,13 +221,38 @@ impl Pipeline {
                 analyzer.tick(&mut context(&mut self.out, head, info, sender, &segment));
             }
         }
-        if !flow.head.ended && info.ts_ns.saturating_sub(flow.head.reported_ns) >= self.config.flow_update_ns {
-            flow_row(&mut self.out, &mut flow, info, &segment, FlowKind::Update, None, &mut self.text);
+        if !flow.head.ended
+            && info.ts_ns.saturating_sub(flow.head.reported_ns) >= self.config.flow_update_ns
+        {
+            flow_row(
+                &mut self.out,
+                &mut flow,
+                info,
+                &segment,
+                FlowKind::Update,
+                None,
+                &mut self.text,
+            );
         }
-        if matches!(flow.head.state, FlowState::Closed | FlowState::Reset | FlowState::Refused) && !flow.head.ended {
+        if matches!(
+            flow.head.state,
+            FlowState::Closed | FlowState::Reset | FlowState::Refused
+        ) && !flow.head.ended
+        {
             self.drain_streams(&mut flow, info);
-            let reason = if flow.head.state == FlowState::Closed { EndReason::Fin } else { EndReason::Rst };
-            close(&mut self.out, &mut flow, info, &segment, reason, &mut self.text);
+            let reason = if flow.head.state == FlowState::Closed {
+                EndReason::Fin
+            } else {
+                EndReason::Rst
+            };
+            close(
+                &mut self.out,
+                &mut flow,
+                info,
+                &segment,
+                reason,
+                &mut self.text,
+            );
         }
         self.flows.put(at, flow);
     }
@@ -178,12 +266,28 @@ impl Pipeline {
         }
         self.out.counters.flows += 1;
         let server_by_port = self.server_by_port(sender, h);
-        let opening = Opening { sender, first_ns: info.ts_ns, packet: info.number, vlan: info.vlan, flags: h.flags, server_by_port };
+        let opening = Opening {
+            sender,
+            first_ns: info.ts_ns,
+            packet: info.number,
+            vlan: info.vlan,
+            flags: h.flags,
+            server_by_port,
+        };
         self.flows.insert(Flow::new(key, &opening))
     }
 
-    fn segment(&mut self, flow: &mut Flow, info: PacketInfo, sender: Side, h: &Header<'_>, segment: &str) {
-        let Some(stream) = flow.streams.get_mut(sender.index()) else { return };
+    fn segment(
+        &mut self,
+        flow: &mut Flow,
+        info: PacketInfo,
+        sender: Side,
+        h: &Header<'_>,
+        segment: &str,
+    ) {
+        let Some(stream) = flow.streams.get_mut(sender.index()) else {
+            return;
+        };
         let mut seq = h.seq;
         if h.flags & SYN != 0 {
             stream.syn(seq);
@@ -193,20 +297,30 @@ impl Pipeline {
             return;
         }
         let (waited, retransmitted) = (stream.waiting_bytes(), stream.retransmitted);
-        let offer = stream.offer(seq, h.payload, info.ts_ns);
+        let offer = stream.offer(seq, h.payload, info.ts_ns, info);
         self.out.counters.retransmitted_bytes += stream.retransmitted - retransmitted;
         self.waiting_bytes = self.waiting_bytes + stream.waiting_bytes() - waited;
         if let Offer::Deliver(bytes) = offer {
             self.deliver(flow, info, sender, bytes, segment);
-            self.deliver_ready(flow, info, sender, segment);
+            self.deliver_ready(flow, Some(info), sender, segment);
         }
         // holes that will not be filled any more, in either direction
         for side in [sender, sender.other()] {
-            let acknowledged = flow.acknowledged.get(side.other().index()).copied().flatten();
+            let acknowledged = flow
+                .acknowledged
+                .get(side.other().index())
+                .copied()
+                .flatten();
             let over = self.waiting_bytes > self.config.reassembly_bytes;
             while let Some(stream) = flow.streams.get_mut(side.index()) {
                 if stream.waiting_bytes() == 0
-                    || !(over || stream.hopeless(info.ts_ns, self.config.hole_ns, self.config.reassembly_bytes_per_flow, acknowledged))
+                    || !(over
+                        || stream.hopeless(
+                            info.ts_ns,
+                            self.config.hole_ns,
+                            self.config.reassembly_bytes_per_flow,
+                            acknowledged,
+                        ))
                 {
                     break;
                 }
@@ -217,7 +331,13 @@ impl Pipeline {
 
     /// Gives up the oldest hole of a direction and goes on behind it.
     fn step_over(&mut self, flow: &mut Flow, info: PacketInfo, side: Side, segment: &str) {
-        let Some(lost) = flow.streams.get_mut(side.index()).and_then(|s| s.give_up(info.ts_ns)) else { return };
+        let Some(lost) = flow
+            .streams
+            .get_mut(side.index())
+            .and_then(|s| s.give_up(info.ts_ns))
+        else {
+            return;
+        };
         self.out.counters.gaps += 1;
         self.out.counters.gap_bytes += lost;
         if let Some(partial) = flow.partial.get_mut(side.index()) {
@@ -227,18 +347,35 @@ impl Pipeline {
         if let Analysis::Known(_, analyzer) = analysis {
             analyzer.gap(&mut context(&mut self.out, head, info, side, segment), lost);
         }
-        self.deliver_ready(flow, info, side, segment);
+        self.deliver_ready(flow, None, side, segment);
     }
 
-    fn deliver_ready(&mut self, flow: &mut Flow, info: PacketInfo, side: Side, segment: &str) {
+    /// Delivers what waited and is next now. `filler` is the packet that filled
+    /// the hole; where the hole was given up, each packet counts as itself.
+    fn deliver_ready(
+        &mut self,
+        flow: &mut Flow,
+        filler: Option<PacketInfo>,
+        side: Side,
+        segment: &str,
+    ) {
         while let Some(stream) = flow.streams.get_mut(side.index()) {
             let waited = stream.waiting_bytes();
-            let Some(bytes) = stream.ready() else {
-                self.waiting_bytes = self.waiting_bytes.saturating_sub(waited - stream.waiting_bytes());
+            let Some((bytes, own)) = stream.ready() else {
+                self.waiting_bytes = self
+                    .waiting_bytes
+                    .saturating_sub(waited - stream.waiting_bytes());
                 break;
             };
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(waited - stream.waiting_bytes());
-            self.deliver(flow, info, side, &bytes, segment);
+            self.waiting_bytes = self
+                .waiting_bytes
+                .saturating_sub(waited - stream.waiting_bytes());
+            // a row is never older than the watermark that was given out
+            let own = PacketInfo {
+                ts_ns: own.ts_ns.max(self.watermark),
+                ..own
+            };
+            self.deliver(flow, filler.unwrap_or(own), side, &bytes, segment);
         }
     }
 
@@ -246,28 +383,46 @@ impl Pipeline {
     pub(super) fn drain_streams(&mut self, flow: &mut Flow, info: PacketInfo) {
         let segment = self.segments.name(flow.key.segment()).clone();
         for side in [Side::A, Side::B] {
-            while flow.streams.get(side.index()).is_some_and(|s| s.waiting_bytes() > 0) {
+            while flow
+                .streams
+                .get(side.index())
+                .is_some_and(|s| s.waiting_bytes() > 0)
+            {
                 self.step_over(flow, info, side, &segment);
             }
         }
     }
 
     /// The next bytes of a stream.
-    fn deliver(&mut self, flow: &mut Flow, info: PacketInfo, sender: Side, bytes: &[u8], segment: &str) {
+    fn deliver(
+        &mut self,
+        flow: &mut Flow,
+        info: PacketInfo,
+        sender: Side,
+        bytes: &[u8],
+        segment: &str,
+    ) {
         if let Some(t) = flow.head.traffic.get_mut(sender.index()) {
             t.payload += bytes.len() as u64;
         }
         if matches!(flow.analysis, Analysis::Opaque) {
             return;
         }
-        let mut partial = flow.partial.get_mut(sender.index()).map(std::mem::take).unwrap_or_default();
+        let mut partial = flow
+            .partial
+            .get_mut(sender.index())
+            .map(std::mem::take)
+            .unwrap_or_default();
         let used = if partial.is_empty() {
-            let used = self.analyse(flow, info, sender, bytes, segment).min(bytes.len());
+            let used = self
+                .analyse(flow, info, sender, bytes, segment)
+                .min(bytes.len());
             partial.extend_from_slice(bytes.get(used..).unwrap_or_default());
             0
         } else {
             partial.extend_from_slice(bytes);
-            self.analyse(flow, info, sender, &partial, segment).min(partial.len())
+            self.analyse(flow, info, sender, &partial, segment)
+                .min(partial.len())
         };
         partial.drain(..used);
         if partial.len() > MAX_PARTIAL {
@@ -276,7 +431,10 @@ impl Pipeline {
             partial.clear();
             let Flow { head, analysis, .. } = flow;
             if let Analysis::Known(_, analyzer) = analysis {
-                analyzer.gap(&mut context(&mut self.out, head, info, sender, segment), lost);
+                analyzer.gap(
+                    &mut context(&mut self.out, head, info, sender, segment),
+                    lost,
+                );
             }
         }
         if matches!(flow.analysis, Analysis::Opaque) {
@@ -288,7 +446,14 @@ impl Pipeline {
     }
 
     /// Hands stream bytes to the flow's protocol, recognising it first if need be.
-    fn analyse(&mut self, flow: &mut Flow, info: PacketInfo, sender: Side, bytes: &[u8], segment: &str) -> usize {
+    fn analyse(
+        &mut self,
+        flow: &mut Flow,
+        info: PacketInfo,
+        sender: Side,
+        bytes: &[u8],
+        segment: &str,
+    ) -> usize {
         if let Analysis::Undecided { .. } = flow.analysis
             && !self.decide(flow, info, sender, bytes, segment, false)
         {
@@ -297,12 +462,22 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         match analysis {
-            Analysis::Known(_, analyzer) => analyzer.stream(&mut context(&mut self.out, head, info, sender, segment), bytes),
+            Analysis::Known(_, analyzer) => analyzer.stream(
+                &mut context(&mut self.out, head, info, sender, segment),
+                bytes,
+            ),
             _ => bytes.len(),
         }
     }
 
-    fn message(&mut self, flow: &mut Flow, info: PacketInfo, sender: Side, payload: &[u8], segment: &str) {
+    fn message(
+        &mut self,
+        flow: &mut Flow,
+        info: PacketInfo,
+        sender: Side,
+        payload: &[u8],
+        segment: &str,
+    ) {
         if let Analysis::Undecided { .. } = flow.analysis
             && !self.decide(flow, info, sender, payload, segment, true)
         {
@@ -310,13 +485,26 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         if let Analysis::Known(_, analyzer) = analysis {
-            analyzer.datagram(&mut context(&mut self.out, head, info, sender, segment), payload);
+            analyzer.datagram(
+                &mut context(&mut self.out, head, info, sender, segment),
+                payload,
+            );
         }
     }
 
     /// Looks at a payload of an undecided flow; true when its protocol is known now.
-    fn decide(&mut self, flow: &mut Flow, info: PacketInfo, sender: Side, payload: &[u8], segment: &str, datagram: bool) -> bool {
-        let Analysis::Undecided { tries } = &mut flow.analysis else { return true };
+    fn decide(
+        &mut self,
+        flow: &mut Flow,
+        info: PacketInfo,
+        sender: Side,
+        payload: &[u8],
+        segment: &str,
+        datagram: bool,
+    ) -> bool {
+        let Analysis::Undecided { tries } = &mut flow.analysis else {
+            return true;
+        };
         *tries += 1;
         let tries = *tries;
         let ports = [flow.head.a.port, flow.head.b.port].into_iter().flatten();
@@ -330,21 +518,41 @@ impl Pipeline {
                 }
             }
             Recognised::NeedMore if tries < MAX_TRIES => flow.keep_undecided = true,
-            Recognised::NeedMore | Recognised::No if tries >= MAX_TRIES => flow.analysis = Analysis::Opaque,
+            Recognised::NeedMore | Recognised::No if tries >= MAX_TRIES => {
+                flow.analysis = Analysis::Opaque
+            }
             Recognised::NeedMore | Recognised::No => {}
         }
         if let (Some(kind), 1, false) = (expected, tries, flow.keep_undecided) {
-            let error = telltale_dissect::Error::new("TT-DET-001", "the port's usual protocol is not what is spoken here", 0);
+            let error = telltale_dissect::Error::new(
+                "TT-DET-001",
+                "the port's usual protocol is not what is spoken here",
+                0,
+            );
             let protocol: Protocol = kind.protocol();
-            context(&mut self.out, &mut flow.head, info, sender, segment).error(protocol, &error, payload.len(), payload);
+            context(&mut self.out, &mut flow.head, info, sender, segment).error(
+                protocol,
+                &error,
+                payload.len(),
+                payload,
+            );
         }
         false
     }
 }
 
 /// Writes a flow row.
-fn flow_row(out: &mut Out, flow: &mut Flow, info: PacketInfo, segment: &str, kind: FlowKind, end_reason: Option<EndReason>, text: &mut String) {
-    let sum = |f: fn(&crate::tcp::Stream) -> u32| flow.streams.iter().map(f).sum::<u32>();
+fn flow_row(
+    out: &mut Out,
+    flow: &mut Flow,
+    info: PacketInfo,
+    segment: &str,
+    kind: FlowKind,
+    end_reason: Option<EndReason>,
+    text: &mut String,
+) {
+    let sum =
+        |f: fn(&crate::tcp::Stream<PacketInfo>) -> u32| flow.streams.iter().map(f).sum::<u32>();
     let app = flow.analysis.kind().map(|k| k.protocol().as_str());
     let moment = flow_rows::Moment {
         kind,
@@ -356,12 +564,27 @@ fn flow_row(out: &mut Out, flow: &mut Flow, info: PacketInfo, segment: &str, kin
     // the frame's own addresses are those of the side that opened the flow
     let sender = flow.head.initiator;
     let mac = |side: Side| flow.head.macs.get(side.index()).copied().flatten();
-    let info = PacketInfo { src_mac: mac(sender), dst_mac: mac(sender.other()).or(info.dst_mac), ..info };
-    flow_rows::write(&mut context(out, &mut flow.head, info, sender, segment), &moment, text);
+    let info = PacketInfo {
+        src_mac: mac(sender),
+        dst_mac: mac(sender.other()).or(info.dst_mac),
+        ..info
+    };
+    flow_rows::write(
+        &mut context(out, &mut flow.head, info, sender, segment),
+        &moment,
+        text,
+    );
 }
 
 /// Writes what a flow still has to say, and its `end` row.
-pub(super) fn close(out: &mut Out, flow: &mut Flow, info: PacketInfo, segment: &str, reason: EndReason, text: &mut String) {
+pub(super) fn close(
+    out: &mut Out,
+    flow: &mut Flow,
+    info: PacketInfo,
+    segment: &str,
+    reason: EndReason,
+    text: &mut String,
+) {
     if flow.head.ended {
         return;
     }
@@ -377,7 +600,10 @@ pub(super) fn close(out: &mut Out, flow: &mut Flow, info: PacketInfo, segment: &
 impl Flow {
     /// Is this SYN the one that opened the flow, sent again?
     fn resent_syn(&self, sender: Side, seq: u32) -> bool {
-        self.head.state == FlowState::SynSent || self.streams.get(sender.index()).is_some_and(|s| s.opened_with(seq))
+        self.head.state == FlowState::SynSent
+            || self
+                .streams
+                .get(sender.index())
+                .is_some_and(|s| s.opened_with(seq))
     }
 }
-

@@ -62,7 +62,11 @@ enum Stop {
 
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
-        if error.get_ref().is_some_and(|e| e.is::<source::TooLarge>()) { Self::TooLarge } else { Self::Io(error) }
+        if error.get_ref().is_some_and(|e| e.is::<source::TooLarge>()) {
+            Self::TooLarge
+        } else {
+            Self::Io(error)
+        }
     }
 }
 
@@ -96,7 +100,10 @@ impl Reader {
     /// # Errors
     /// `TT-CAP-001` when it cannot be read, `TT-CAP-002` when it is no capture.
     pub fn new(name: &str, input: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
-        let io = |source| CaptureError::Io { file: name.to_owned(), source };
+        let io = |source| CaptureError::Io {
+            file: name.to_owned(),
+            source,
+        };
         let mut source = Source::new(source::unpack(input).map_err(io)?);
         let magic = match source.fill(4) {
             Ok(Fill::Whole) => source.u32_le(0),
@@ -111,21 +118,45 @@ impl Reader {
             },
             None => return Err(Self::no_capture(name, &source)),
         };
-        let mut reader = Self { name: name.to_owned(), source, format, number: 0, done: false };
+        let mut reader = Self {
+            name: name.to_owned(),
+            source,
+            format,
+            number: 0,
+            done: false,
+        };
         if let Format::Pcap(state) = &mut reader.format {
-            state.header(&mut reader.source).map_err(|stop| match stop {
-                Stop::Io(source) => CaptureError::Io { file: name.to_owned(), source },
-                _ => CaptureError::Damaged { file: name.to_owned(), packet: 0, reason: "the file header is cut short".to_owned() },
-            })?;
+            state
+                .header(&mut reader.source)
+                .map_err(|stop| match stop {
+                    Stop::Io(source) => CaptureError::Io {
+                        file: name.to_owned(),
+                        source,
+                    },
+                    _ => CaptureError::Damaged {
+                        file: name.to_owned(),
+                        packet: 0,
+                        reason: "the file header is cut short".to_owned(),
+                    },
+                })?;
         }
         Ok(reader)
     }
 
     fn no_capture(name: &str, source: &Source) -> CaptureError {
-        let start = source.peek(4).iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+        let start = source
+            .peek(4)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<Vec<_>>()
+            .join(" ");
         CaptureError::Format {
             file: name.to_owned(),
-            start: if start.is_empty() { "nothing".to_owned() } else { start },
+            start: if start.is_empty() {
+                "nothing".to_owned()
+            } else {
+                start
+            },
         }
     }
 
@@ -172,12 +203,32 @@ impl Reader {
                 let packet = self.number;
                 match stop {
                     Stop::End => Ok(None),
-                    Stop::Damaged(reason) => Err(CaptureError::Damaged { file, packet, reason }),
-                    Stop::Io(error) if matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput | std::io::ErrorKind::Other) => {
-                        Err(CaptureError::Damaged { file, packet, reason: format!("cannot unpack further: {error}") })
+                    Stop::Damaged(reason) => Err(CaptureError::Damaged {
+                        file,
+                        packet,
+                        reason,
+                    }),
+                    Stop::Io(error)
+                        if matches!(
+                            error.kind(),
+                            std::io::ErrorKind::UnexpectedEof
+                                | std::io::ErrorKind::InvalidData
+                                | std::io::ErrorKind::InvalidInput
+                                | std::io::ErrorKind::Other
+                        ) =>
+                    {
+                        Err(CaptureError::Damaged {
+                            file,
+                            packet,
+                            reason: format!("cannot unpack further: {error}"),
+                        })
                     }
                     Stop::Io(source) => Err(CaptureError::Io { file, source }),
-                    Stop::TooLarge => Err(CaptureError::TooLarge { file, packet, limit: MAX_UNPACKED }),
+                    Stop::TooLarge => Err(CaptureError::TooLarge {
+                        file,
+                        packet,
+                        limit: MAX_UNPACKED,
+                    }),
                 }
             }
         }
@@ -194,9 +245,14 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CaptureError> {
     for path in paths {
         if path != Path::new("-") && path.is_dir() {
             let before = all.len();
-            walk(path, &mut all, 0).map_err(|source| CaptureError::Io { file: path.display().to_string(), source })?;
+            walk(path, &mut all, 0).map_err(|source| CaptureError::Io {
+                file: path.display().to_string(),
+                source,
+            })?;
             if all.len() == before {
-                return Err(CaptureError::EmptyFolder { folder: path.clone() });
+                return Err(CaptureError::EmptyFolder {
+                    folder: path.clone(),
+                });
             }
         } else {
             all.push(path.clone());
@@ -206,7 +262,9 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CaptureError> {
 }
 
 fn walk(folder: &Path, into: &mut Vec<PathBuf>, depth: usize) -> std::io::Result<()> {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|e| e.map(|e| e.path()))
+        .collect::<Result<_, _>>()?;
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -222,10 +280,19 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>, depth: usize) -> std::io::Result
 
 /// `.pcap`, `.pcapng`, `.cap`, `.dmp`, with a number behind (rotation) or `.gz`, `.zst`.
 fn is_capture_name(path: &Path) -> bool {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let name = name.trim_end_matches(".gz").trim_end_matches(".zst").trim_end_matches(".zstd");
+    let name = path
+        .file_name()
+        .map(|n| n.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    let name = name
+        .trim_end_matches(".gz")
+        .trim_end_matches(".zst")
+        .trim_end_matches(".zstd");
     [".pcap", ".pcapng", ".cap", ".dmp"].iter().any(|ext| {
-        name.rfind(ext).is_some_and(|at| name.get(at + ext.len()..).is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.')))
+        name.rfind(ext).is_some_and(|at| {
+            name.get(at + ext.len()..)
+                .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        })
     })
 }
 

@@ -24,7 +24,12 @@ impl State {
             0x34cd_b2a1 => (true, false, 8),
             _ => return None,
         };
-        Some(Self { big, nanos, extra, link_type: 0 })
+        Some(Self {
+            big,
+            nanos,
+            extra,
+            link_type: 0,
+        })
     }
 
     pub(super) fn header(&mut self, source: &mut Source) -> Result<(), Stop> {
@@ -47,7 +52,11 @@ impl State {
         match source.fill(header)? {
             Fill::Whole => {}
             Fill::Short(0) => return Err(Stop::End),
-            Fill::Short(n) => return Err(Stop::Damaged(format!("{n} of {header} bytes of a packet header"))),
+            Fill::Short(n) => {
+                return Err(Stop::Damaged(format!(
+                    "{n} of {header} bytes of a packet header"
+                )));
+            }
         }
         let seconds = source.u32(0, self.big);
         let fraction = source.u32(4, self.big);
@@ -59,7 +68,10 @@ impl State {
         match source.fill(header + len)? {
             Fill::Whole => {}
             Fill::Short(n) => {
-                return Err(Stop::Damaged(format!("the last packet is cut: {} of {len} bytes", n.saturating_sub(header))));
+                return Err(Stop::Damaged(format!(
+                    "the last packet is cut: {} of {len} bytes",
+                    n.saturating_sub(header)
+                )));
             }
         }
         let at = source.advance(header + len);

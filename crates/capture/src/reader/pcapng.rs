@@ -29,14 +29,20 @@ impl State {
             match source.fill(12)? {
                 Fill::Whole => {}
                 Fill::Short(0) => return Err(Stop::End),
-                Fill::Short(n) => return Err(Stop::Damaged(format!("{n} bytes of a block header"))),
+                Fill::Short(n) => {
+                    return Err(Stop::Damaged(format!("{n} bytes of a block header")));
+                }
             }
             let kind = source.u32(0, self.big);
             if kind == MAGIC {
                 self.big = match source.u32(8, false) {
                     0x1a2b_3c4d => false,
                     0x4d3c_2b1a => true,
-                    other => return Err(Stop::Damaged(format!("byte order mark {other:08x} of a section"))),
+                    other => {
+                        return Err(Stop::Damaged(format!(
+                            "byte order mark {other:08x} of a section"
+                        )));
+                    }
                 };
                 self.interfaces.clear();
             }
@@ -46,7 +52,11 @@ impl State {
             }
             match source.fill(len)? {
                 Fill::Whole => {}
-                Fill::Short(n) => return Err(Stop::Damaged(format!("the last block is cut: {n} of {len} bytes"))),
+                Fill::Short(n) => {
+                    return Err(Stop::Damaged(format!(
+                        "the last block is cut: {n} of {len} bytes"
+                    )));
+                }
             }
             let place = match kind {
                 1 => {
@@ -68,10 +78,14 @@ impl State {
 
     fn interface(&mut self, source: &Source, len: usize) -> Result<(), Stop> {
         if len < 20 {
-            return Err(Stop::Damaged("an interface description without a body".to_owned()));
+            return Err(Stop::Damaged(
+                "an interface description without a body".to_owned(),
+            ));
         }
         if self.interfaces.len() >= MAX_INTERFACES {
-            return Err(Stop::Damaged(format!("more than {MAX_INTERFACES} interfaces")));
+            return Err(Stop::Damaged(format!(
+                "more than {MAX_INTERFACES} interfaces"
+            )));
         }
         let mut interface = Interface {
             link_type: u32::from(source.u16(8, self.big)),
@@ -90,7 +104,11 @@ impl State {
                 (9, 1..) => {
                     let resolution = source.peek(at + 5).last().copied().unwrap_or(6);
                     let exponent = u32::from(resolution & 0x7f);
-                    let ticks = if resolution & 0x80 == 0 { 10_u64.checked_pow(exponent) } else { 2_u64.checked_pow(exponent) };
+                    let ticks = if resolution & 0x80 == 0 {
+                        10_u64.checked_pow(exponent)
+                    } else {
+                        2_u64.checked_pow(exponent)
+                    };
                     interface.ticks = ticks.unwrap_or(1_000_000);
                 }
                 (14, 8..) => {
@@ -106,30 +124,61 @@ impl State {
         Ok(())
     }
 
-    fn packet(&self, id: u32, ticks: u64, start: usize, len: usize, orig_len: u32, room: usize) -> Result<Option<Place>, Stop> {
+    fn packet(
+        &self,
+        id: u32,
+        ticks: u64,
+        start: usize,
+        len: usize,
+        orig_len: u32,
+        room: usize,
+    ) -> Result<Option<Place>, Stop> {
         let Some(interface) = self.interfaces.get(id as usize) else {
-            return Err(Stop::Damaged(format!("a packet of interface {id}, which is not described")));
+            return Err(Stop::Damaged(format!(
+                "a packet of interface {id}, which is not described"
+            )));
         };
         if len > room {
-            return Err(Stop::Damaged(format!("a packet of {len} bytes in a block with room for {room}")));
+            return Err(Stop::Damaged(format!(
+                "a packet of {len} bytes in a block with room for {room}"
+            )));
         }
         let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(interface.ticks.max(1));
-        let ts_ns = i64::try_from(nanos).unwrap_or(i64::MAX).saturating_add(interface.offset_s.saturating_mul(1_000_000_000));
-        Ok(Some(Place { ts_ns, link_type: interface.link_type, interface: id, start, len, orig_len }))
+        let ts_ns = i64::try_from(nanos)
+            .unwrap_or(i64::MAX)
+            .saturating_add(interface.offset_s.saturating_mul(1_000_000_000));
+        Ok(Some(Place {
+            ts_ns,
+            link_type: interface.link_type,
+            interface: id,
+            start,
+            len,
+            orig_len,
+        }))
     }
 
     fn enhanced(&self, source: &Source, len: usize) -> Result<Option<Place>, Stop> {
         if len < 32 {
             return Err(Stop::Damaged("a packet block without a body".to_owned()));
         }
-        let ticks = (u64::from(source.u32(12, self.big)) << 32) | u64::from(source.u32(16, self.big));
+        let ticks =
+            (u64::from(source.u32(12, self.big)) << 32) | u64::from(source.u32(16, self.big));
         let size = source.u32(20, self.big) as usize;
-        self.packet(source.u32(8, self.big), ticks, 28, size, source.u32(24, self.big), len - 32)
+        self.packet(
+            source.u32(8, self.big),
+            ticks,
+            28,
+            size,
+            source.u32(24, self.big),
+            len - 32,
+        )
     }
 
     fn simple(&self, source: &Source, len: usize) -> Result<Option<Place>, Stop> {
         if len < 16 {
-            return Err(Stop::Damaged("a simple packet block without a body".to_owned()));
+            return Err(Stop::Damaged(
+                "a simple packet block without a body".to_owned(),
+            ));
         }
         let orig = source.u32(8, self.big);
         let snap = self.interfaces.first().map_or(0, |i| i.snap_len);
@@ -141,8 +190,16 @@ impl State {
         if len < 32 {
             return Err(Stop::Damaged("a packet block without a body".to_owned()));
         }
-        let ticks = (u64::from(source.u32(12, self.big)) << 32) | u64::from(source.u32(16, self.big));
+        let ticks =
+            (u64::from(source.u32(12, self.big)) << 32) | u64::from(source.u32(16, self.big));
         let size = source.u32(20, self.big) as usize;
-        self.packet(u32::from(source.u16(8, self.big)), ticks, 28, size, source.u32(24, self.big), len - 32)
+        self.packet(
+            u32::from(source.u16(8, self.big)),
+            ticks,
+            28,
+            size,
+            source.u32(24, self.big),
+            len - 32,
+        )
     }
 }

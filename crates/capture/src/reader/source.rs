@@ -36,7 +36,13 @@ const CHUNK: usize = 1 << 18;
 
 impl Source {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
-        Self { input, buffer: vec![0; CHUNK], start: 0, end: 0, total: 0 }
+        Self {
+            input,
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            total: 0,
+        }
     }
 
     pub(super) fn total(&self) -> u64 {
@@ -54,7 +60,9 @@ impl Source {
                     self.buffer.resize(n.next_multiple_of(CHUNK), 0);
                 }
             }
-            let Some(free) = self.buffer.get_mut(self.end..) else { return Ok(Fill::Short(self.end - self.start)) };
+            let Some(free) = self.buffer.get_mut(self.end..) else {
+                return Ok(Fill::Short(self.end - self.start));
+            };
             match self.input.read(free) {
                 Ok(0) => return Ok(Fill::Short(self.end - self.start)),
                 Ok(got) => {
@@ -85,11 +93,16 @@ impl Source {
 
     /// Up to `n` bytes at the front of the window.
     pub(super) fn peek(&self, n: usize) -> &[u8] {
-        self.buffer.get(self.start..self.end.min(self.start + n)).unwrap_or_default()
+        self.buffer
+            .get(self.start..self.end.min(self.start + n))
+            .unwrap_or_default()
     }
 
     fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
-        self.buffer.get(self.start + at..self.end).and_then(|b| b.first_chunk::<N>()).copied()
+        self.buffer
+            .get(self.start + at..self.end)
+            .and_then(|b| b.first_chunk::<N>())
+            .copied()
     }
 
     pub(super) fn u32_le(&self, at: usize) -> Option<u32> {
@@ -98,12 +111,20 @@ impl Source {
 
     pub(super) fn u32(&self, at: usize, big: bool) -> u32 {
         let bytes = self.array(at).unwrap_or_default();
-        if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+        if big {
+            u32::from_be_bytes(bytes)
+        } else {
+            u32::from_le_bytes(bytes)
+        }
     }
 
     pub(super) fn u16(&self, at: usize, big: bool) -> u16 {
         let bytes = self.array(at).unwrap_or_default();
-        if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+        if big {
+            u16::from_be_bytes(bytes)
+        } else {
+            u16::from_le_bytes(bytes)
+        }
     }
 }
 
@@ -112,7 +133,9 @@ pub(super) fn unpack(mut input: Box<dyn Read + Send>) -> io::Result<Box<dyn Read
     let mut magic = [0_u8; 4];
     let mut have = 0;
     while have < magic.len() {
-        let Some(free) = magic.get_mut(have..) else { break };
+        let Some(free) = magic.get_mut(have..) else {
+            break;
+        };
         match input.read(free) {
             Ok(0) => break,
             Ok(n) => have += n,

@@ -2,8 +2,20 @@ use super::*;
 use std::io::Cursor;
 
 fn pcap(nanos: bool, big: bool, packets: &[(u32, u32, &[u8])]) -> Vec<u8> {
-    let u32 = |v: u32| if big { v.to_be_bytes() } else { v.to_le_bytes() };
-    let u16 = |v: u16| if big { v.to_be_bytes() } else { v.to_le_bytes() };
+    let u32 = |v: u32| {
+        if big {
+            v.to_be_bytes()
+        } else {
+            v.to_le_bytes()
+        }
+    };
+    let u16 = |v: u16| {
+        if big {
+            v.to_be_bytes()
+        } else {
+            v.to_le_bytes()
+        }
+    };
     let mut out = Vec::new();
     out.extend(u32(if nanos { 0xa1b2_3c4d } else { 0xa1b2_c3d4 }));
     out.extend(u16(2));
@@ -42,7 +54,13 @@ fn both_byte_orders_and_resolutions() {
         for (nanos, unit) in [(false, 1000), (true, 1)] {
             let (got, error) = all(pcap(nanos, big, &[(10, 5, b"abc"), (11, 6, b"")]));
             assert!(error.is_none());
-            assert_eq!(got, [(1, 10_000_000_000 + 5 * unit, b"abc".to_vec()), (2, 11_000_000_000 + 6 * unit, Vec::new())]);
+            assert_eq!(
+                got,
+                [
+                    (1, 10_000_000_000 + 5 * unit, b"abc".to_vec()),
+                    (2, 11_000_000_000 + 6 * unit, Vec::new())
+                ]
+            );
         }
     }
 }
@@ -131,14 +149,28 @@ fn pcapng_resolutions_sections_and_unknown_blocks() {
     bytes.extend(enhanced(0, 1, b"h"));
     let (got, error) = all(bytes);
     assert!(error.is_none(), "{error:?}");
-    assert_eq!(got, [(1, 7000, b"abcde".to_vec()), (2, 7, b"fg".to_vec()), (3, 1000, b"h".to_vec())]);
+    assert_eq!(
+        got,
+        [
+            (1, 7000, b"abcde".to_vec()),
+            (2, 7, b"fg".to_vec()),
+            (3, 1000, b"h".to_vec())
+        ]
+    );
 }
 
 const MAGIC_SHB: u32 = 0x0a0d_0d0a;
 
 #[test]
 fn capture_names() {
-    for yes in ["a.pcap", "a.pcapng", "x.pcap.gz", "r.pcap3", "r.pcap12.zst", "A.CAP"] {
+    for yes in [
+        "a.pcap",
+        "a.pcapng",
+        "x.pcap.gz",
+        "r.pcap3",
+        "r.pcap12.zst",
+        "A.CAP",
+    ] {
         assert!(is_capture_name(Path::new(yes)), "{yes}");
     }
     for no in ["a.txt", "pcap", "a.pcap.sh", "capture"] {

@@ -27,7 +27,9 @@ pub(crate) struct Claims {
 }
 
 fn mac_of(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |acc, byte| (acc << 8) | u64::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |acc, byte| (acc << 8) | u64::from(*byte))
 }
 
 impl Claims {
@@ -42,7 +44,13 @@ impl Claims {
                 claim.previous
             }
             None if room => {
-                self.by_address.insert((segment, ip), Claim { mac, previous: None });
+                self.by_address.insert(
+                    (segment, ip),
+                    Claim {
+                        mac,
+                        previous: None,
+                    },
+                );
                 None
             }
             None => {
@@ -53,18 +61,38 @@ impl Claims {
     }
 
     /// Writes the row of an ARP message; false when it is none for IPv4 over Ethernet.
-    pub(crate) fn message(&mut self, out: &mut Out, packet: PacketInfo, segment: (u32, &str), bytes: &[u8]) -> bool {
-        let Some(([0, 1, 8, 0, 6, 4, op_hi, op_lo], rest)) = bytes.split_first_chunk::<8>() else { return false };
-        let Some((sender_mac, rest)) = rest.split_first_chunk::<6>() else { return false };
-        let Some((sender_ip, rest)) = rest.split_first_chunk::<4>() else { return false };
-        let Some((target_mac, rest)) = rest.split_first_chunk::<6>() else { return false };
-        let Some(target_ip) = rest.first_chunk::<4>() else { return false };
+    pub(crate) fn message(
+        &mut self,
+        out: &mut Out,
+        packet: PacketInfo,
+        segment: (u32, &str),
+        bytes: &[u8],
+    ) -> bool {
+        let Some(([0, 1, 8, 0, 6, 4, op_hi, op_lo], rest)) = bytes.split_first_chunk::<8>() else {
+            return false;
+        };
+        let Some((sender_mac, rest)) = rest.split_first_chunk::<6>() else {
+            return false;
+        };
+        let Some((sender_ip, rest)) = rest.split_first_chunk::<4>() else {
+            return false;
+        };
+        let Some((target_mac, rest)) = rest.split_first_chunk::<6>() else {
+            return false;
+        };
+        let Some(target_ip) = rest.first_chunk::<4>() else {
+            return false;
+        };
         let operation = u16::from_be_bytes([*op_hi, *op_lo]);
         let (sender_mac, target_mac) = (mac_of(sender_mac), mac_of(target_mac));
         let (from, to) = (map_v4(*sender_ip), map_v4(*target_ip));
         let gratuitous = sender_ip == target_ip && *sender_ip != [0; 4];
         let probe = operation == 1 && *sender_ip == [0; 4];
-        let previous_mac = if *sender_ip == [0; 4] { None } else { self.claim(segment.0, from, sender_mac) };
+        let previous_mac = if *sender_ip == [0; 4] {
+            None
+        } else {
+            self.claim(segment.0, from, sender_mac)
+        };
         let class = match (gratuitous, probe) {
             (true, _) => ObjectClass::Gratuitous,
             (_, true) => ObjectClass::Probe,
@@ -73,9 +101,16 @@ impl Claims {
         let decision = decide(Space::Arp, operation, None, class);
         let reply = operation == 2 && !gratuitous;
         // who asks is the client, on request and reply
-        let (client, server, client_mac, server_mac) =
-            if reply { (to, from, target_mac, sender_mac) } else { (from, to, sender_mac, target_mac) };
-        let object = if reply || gratuitous { *sender_ip } else { *target_ip };
+        let (client, server, client_mac, server_mac) = if reply {
+            (to, from, target_mac, sender_mac)
+        } else {
+            (from, to, sender_mac, target_mac)
+        };
+        let object = if reply || gratuitous {
+            *sender_ip
+        } else {
+            *target_ip
+        };
         let [a, b, c, d] = object;
         self.object.clear();
         // writing to a String cannot fail
@@ -101,7 +136,13 @@ impl Claims {
             operation: decision.operation,
             function: decision.function,
             function_code: Some(operation),
-            direction: if gratuitous { Direction::Unsolicited } else if reply { Direction::Response } else { Direction::Request },
+            direction: if gratuitous {
+                Direction::Unsolicited
+            } else if reply {
+                Direction::Response
+            } else {
+                Direction::Request
+            },
             pdu_id,
             item_count: 1,
             flow_ordinal,

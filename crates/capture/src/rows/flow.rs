@@ -31,7 +31,11 @@ pub(crate) fn write(cx: &mut Cx<'_>, moment: &Moment<'_>, object: &mut String) {
     let counts = |side: crate::flow::Side| {
         let now = head.traffic.get(side.index()).copied().unwrap_or_default();
         let before = head.reported.get(side.index()).copied().unwrap_or_default();
-        if moment.kind == FlowKind::End { now } else { since(now, before) }
+        if moment.kind == FlowKind::End {
+            now
+        } else {
+            since(now, before)
+        }
     };
     let (to_server, to_client) = (counts(client), counts(client.other()));
     let duration_us = u64::try_from((cx.packet.ts_ns - head.first_ns).max(0) / 1000).unwrap_or(0);

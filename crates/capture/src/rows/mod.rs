@@ -5,6 +5,7 @@
 //! common columns already filled from the flow and the packet.
 
 pub(crate) mod arp;
+pub(crate) mod cip;
 pub(crate) mod flow;
 pub(crate) mod modbus;
 pub(crate) mod packet_error;
@@ -98,16 +99,28 @@ impl Cx<'_> {
     /// `client` is the side that asks; `source` says how that is known. Still to
     /// fill: operation, phase, function, function_code, direction, outcome,
     /// pdu_id, items, object and data columns.
-    pub fn row(&mut self, protocol: Protocol, client: Side, source: RoleSource) -> (Common<'_>, &mut Builders) {
+    pub fn row(
+        &mut self,
+        protocol: Protocol,
+        client: Side,
+        source: RoleSource,
+    ) -> (Common<'_>, &mut Builders) {
         let row_no = self.out.next_row;
         self.out.next_row += 1;
         self.out.counters.rows += 1;
         let flow_ordinal = self.flow.ordinal;
         self.flow.ordinal += 1;
-        let (src, dst) = (self.flow.end(self.sender), self.flow.end(self.sender.other()));
+        let (src, dst) = (
+            self.flow.end(self.sender),
+            self.flow.end(self.sender.other()),
+        );
         let (c, s) = (self.flow.end(client), self.flow.end(client.other()));
         let (src_mac, dst_mac) = (self.packet.src_mac, self.packet.dst_mac);
-        let (client_mac, server_mac) = if client == self.sender { (src_mac, dst_mac) } else { (dst_mac, src_mac) };
+        let (client_mac, server_mac) = if client == self.sender {
+            (src_mac, dst_mac)
+        } else {
+            (dst_mac, src_mac)
+        };
         let common = Common {
             row_no,
             event_time: self.packet.ts_ns,
@@ -144,14 +157,24 @@ impl Cx<'_> {
 
     /// Writes a row of `packet_error` for bytes of this flow that could not be
     /// decoded. Bounded per flow; those beyond are counted only.
-    pub fn error(&mut self, protocol: Protocol, error: &telltale_dissect::Error, length: usize, bytes: &[u8]) {
+    pub fn error(
+        &mut self,
+        protocol: Protocol,
+        error: &telltale_dissect::Error,
+        length: usize,
+        bytes: &[u8],
+    ) {
         let (client, source) = (self.flow.initiator, self.flow.initiator_source);
         if !self.flow.may_report_error() {
             self.out.counters.errors_suppressed += 1;
             return;
         }
         self.out.counters.errors += 1;
-        let snippet = packet_error::Snippet::new(bytes.get(error.offset.min(bytes.len())..).unwrap_or_default());
+        let snippet = packet_error::Snippet::new(
+            bytes
+                .get(error.offset.min(bytes.len())..)
+                .unwrap_or_default(),
+        );
         let (common, builders) = self.row(protocol, client, source);
         packet_error::append(
             &mut builders.packet_error,

@@ -117,7 +117,8 @@ impl ModbusFlow {
                 let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
                 head.latency_us = u64::try_from(waited).ok();
                 let asked = request.key.adu(&request.bytes);
-                self.items.response(adu.function, Some(asked.request()), &body);
+                self.items
+                    .response(adu.function, Some(asked.request()), &body);
             } else {
                 self.items.response(adu.function, None, &body);
             }

@@ -14,7 +14,12 @@ impl Snippet {
 
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let mut text = [0_u8; 64];
-        let digit = |n: u8| Self::DIGITS.get(usize::from(n & 15)).copied().unwrap_or(b'?');
+        let digit = |n: u8| {
+            Self::DIGITS
+                .get(usize::from(n & 15))
+                .copied()
+                .unwrap_or(b'?')
+        };
         let mut len = 0;
         for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
             if let [high, low] = pair {
@@ -26,7 +31,10 @@ impl Snippet {
     }
 
     pub(crate) fn as_str(&self) -> Option<&str> {
-        self.text.get(..self.len).and_then(|t| std::str::from_utf8(t).ok()).filter(|t| !t.is_empty())
+        self.text
+            .get(..self.len)
+            .and_then(|t| std::str::from_utf8(t).ok())
+            .filter(|t| !t.is_empty())
     }
 }
 
@@ -44,7 +52,11 @@ pub(crate) struct Failure<'a> {
 pub(crate) fn append(builder: &mut Builder, common: Common<'_>, failure: &Failure<'_>) {
     let decision = decide(Space::Layer, failure.layer as u16, None, ObjectClass::None);
     builder.append(
-        &Common { operation: decision.operation, function: decision.function, ..common },
+        &Common {
+            operation: decision.operation,
+            function: decision.function,
+            ..common
+        },
         &Row {
             layer: failure.layer,
             error_code_text: failure.code,

@@ -14,7 +14,8 @@ pub fn run(config: &Config, args: &DecodeArgs, quiet: bool) -> Result<Exit> {
     let only = match args.table.as_deref() {
         None => None,
         Some(name) => Some(TableId::from_name(name).ok_or_else(|| {
-            let near = nearest(name, TableId::ALL.iter().map(|t| t.name())).map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            let near = nearest(name, TableId::ALL.iter().map(|t| t.name()))
+                .map_or(String::new(), |n| format!("; did you mean `{n}`?"));
             anyhow!("no table `{name}`{near}")
         })?),
     };
@@ -22,10 +23,16 @@ pub fn run(config: &Config, args: &DecodeArgs, quiet: bool) -> Result<Exit> {
     content::report(&found);
     let sources = Source::files(&args.files)?;
     let mut writer = RowWriter::new(args.format, only, Target::new(args.out.as_deref()))?;
-    let ran = drive::run(&sources, drive::pipeline_config(config, &site, &args.capture), quiet, None, |frame| {
-        writer.write(&frame)?;
-        Ok(true)
-    })?;
+    let ran = drive::run(
+        &sources,
+        drive::pipeline_config(config, &site, &args.capture),
+        quiet,
+        None,
+        |frame| {
+            writer.write(&frame)?;
+            Ok(true)
+        },
+    )?;
     writer.finish()?;
     if !quiet {
         eprintln!("{}", summary(&ran));
@@ -41,7 +48,11 @@ pub fn summary(ran: &drive::Ran) -> String {
         .filter(|p| c.pdus_of(**p) > 0)
         .map(|p| format!("{} {}", p.as_str(), c.pdus_of(*p)))
         .collect();
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
     let rate = (c.packets as f64 / ran.took.as_secs_f64().max(1e-9)) as u64;
     format!(
         "{} packets, {} bytes in {:.2} s ({rate} packets/s); {} flows; PDUs: {}; {} rows, {} errors, {} duplicates, {} gaps",
@@ -49,7 +60,11 @@ pub fn summary(ran: &drive::Ran) -> String {
         c.bytes,
         ran.took.as_secs_f64(),
         c.flows,
-        if pdus.is_empty() { "none".to_owned() } else { pdus.join(", ") },
+        if pdus.is_empty() {
+            "none".to_owned()
+        } else {
+            pdus.join(", ")
+        },
         c.rows,
         c.errors,
         c.duplicates,

@@ -19,7 +19,8 @@ pub fn run(config: &Config, args: &DemoArgs, quiet: bool) -> Result<Exit> {
     let site_dir = args.keep.as_deref().unwrap_or(folder.path()).join("site");
     unpack(&SITE, &site_dir)?;
     if let Some(dir) = &args.keep {
-        std::fs::write(dir.join("plant.pcapng"), CAPTURE).with_context(|| format!("cannot write to {}", dir.display()))?;
+        std::fs::write(dir.join("plant.pcapng"), CAPTURE)
+            .with_context(|| format!("cannot write to {}", dir.display()))?;
     }
     let (rules, found) = content::rules(&[])?;
     content::report(&found);
@@ -30,13 +31,24 @@ pub fn run(config: &Config, args: &DemoArgs, quiet: bool) -> Result<Exit> {
         "A small waterworks, one evening. SCADA polls three PLCs and an RTU; an engineer works on PLC-2 inside a\n\
          maintenance window; then somebody plugs in a laptop. This is what Telltale says about the capture.\n",
     )?;
-    let replay = Replay { rules: &rules, site: &site, format: AlertFormat::Text, color, threads: 2, speed: None, quiet };
+    let replay = Replay {
+        rules: &rules,
+        site: &site,
+        format: AlertFormat::Text,
+        color,
+        threads: 2,
+        speed: None,
+        quiet,
+    };
     let sources = [Source::Shipped("plant.pcapng", CAPTURE)];
     let mut out = std::io::stdout().lock();
     let capture = drive::pipeline_config(config, &site, &CaptureArgs::default());
     let outcome = replay.run(&sources, capture, limits(config), &mut out)?;
     drop(out);
-    let kept = args.keep.as_deref().map_or_else(|| "telltale demo --keep DIR    leaves capture and site in DIR, to play with".to_owned(), |d| format!("left in {}: plant.pcapng and site/", d.display()));
+    let kept = args.keep.as_deref().map_or_else(
+        || "telltale demo --keep DIR    leaves capture and site in DIR, to play with".to_owned(),
+        |d| format!("left in {}: plant.pcapng and site/", d.display()),
+    );
     output::print(&format!(
         "{}\n\nWhat to try next:\n  {kept}\n  telltale replay YOUR.pcap   your own traffic against the shipped rules\n  telltale rule list          the rules\n  telltale rule explain RULE CAPTURE   why a rule fired, or why not\n  telltale schema modbus      what a rule can speak of",
         outcome.summary
@@ -45,7 +57,8 @@ pub fn run(config: &Config, args: &DemoArgs, quiet: bool) -> Result<Exit> {
 }
 
 fn unpack(dir: &Dir<'_>, into: &Path) -> Result<()> {
-    std::fs::create_dir_all(into).with_context(|| format!("cannot make folder {}", into.display()))?;
+    std::fs::create_dir_all(into)
+        .with_context(|| format!("cannot make folder {}", into.display()))?;
     for entry in dir.entries() {
         let path = into.join(entry.path());
         match entry {
@@ -53,7 +66,8 @@ fn unpack(dir: &Dir<'_>, into: &Path) -> Result<()> {
                 std::fs::create_dir_all(&path)?;
                 unpack(inner, into)?;
             }
-            include_dir::DirEntry::File(file) => std::fs::write(&path, file.contents()).with_context(|| format!("cannot write {}", path.display()))?,
+            include_dir::DirEntry::File(file) => std::fs::write(&path, file.contents())
+                .with_context(|| format!("cannot write {}", path.display()))?,
         }
     }
     Ok(())

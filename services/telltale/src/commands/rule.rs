@@ -42,7 +42,11 @@ fn lint(config: &Config, args: &LintArgs) -> Result<Exit> {
         }
     }
     let errors = found.iter().filter(|d| d.level == Level::Error).count();
-    eprintln!("{} rules load, {errors} errors, {} warnings", set.rules.len(), found.len() - errors);
+    eprintln!(
+        "{} rules load, {errors} errors, {} warnings",
+        set.rules.len(),
+        found.len() - errors
+    );
     Ok(if errors == 0 { Exit::Ok } else { Exit::Failed })
 }
 
@@ -53,7 +57,11 @@ fn list(config: &Config, args: &ListArgs) -> Result<Exit> {
     content::report(&found);
     let mut out = String::new();
     let mut rules: Vec<_> = set.rules.iter().collect();
-    rules.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.name.cmp(&b.name)));
+    rules.sort_by(|a, b| {
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| a.name.cmp(&b.name))
+    });
     for rule in rules {
         let missing = site.missing(&rule.requires);
         if args.json {
@@ -63,8 +71,18 @@ fn list(config: &Config, args: &ListArgs) -> Result<Exit> {
             });
             out.push_str(&format!("{line}\n"));
         } else {
-            let applies = if missing.is_empty() { String::new() } else { format!("  not applicable: no {}", missing.join(", no ")) };
-            out.push_str(&format!("{:<8} {}  {} [{}]{applies}\n", rule.severity.as_str(), rule.id.get(..8).unwrap_or(&rule.id), rule.name, rule.attack.join(" ")));
+            let applies = if missing.is_empty() {
+                String::new()
+            } else {
+                format!("  not applicable: no {}", missing.join(", no "))
+            };
+            out.push_str(&format!(
+                "{:<8} {}  {} [{}]{applies}\n",
+                rule.severity.as_str(),
+                rule.id.get(..8).unwrap_or(&rule.id),
+                rule.name,
+                rule.attack.join(" ")
+            ));
         }
     }
     print(&out)?;

@@ -29,6 +29,8 @@ pub fn color(setting: crate::config::Color) -> bool {
     match setting {
         crate::config::Color::Always => true,
         crate::config::Color::Never => false,
-        crate::config::Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        crate::config::Color::Auto => {
+            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+        }
     }
 }

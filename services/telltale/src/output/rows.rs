@@ -81,7 +81,9 @@ impl Target {
         match path {
             None => Self::Stdout,
             Some(p) if p == Path::new("-") => Self::Stdout,
-            Some(p) if p.is_dir() || p.as_os_str().to_string_lossy().ends_with('/') => Self::Folder(p.to_owned()),
+            Some(p) if p.is_dir() || p.as_os_str().to_string_lossy().ends_with('/') => {
+                Self::Folder(p.to_owned())
+            }
             Some(p) => Self::File(p.to_owned()),
         }
     }
@@ -98,7 +100,10 @@ impl RowWriter {
     /// # Errors
     /// When a format that holds one table is asked to write all into one stream.
     pub fn new(format: RowFormat, only: Option<TableId>, out: Target) -> Result<Self> {
-        let one_table = matches!(format, RowFormat::Csv | RowFormat::Arrow | RowFormat::Parquet);
+        let one_table = matches!(
+            format,
+            RowFormat::Csv | RowFormat::Arrow | RowFormat::Parquet
+        );
         if one_table && only.is_none() && !matches!(out, Target::Folder(_)) {
             bail!(
                 "{} holds one table: name it with --table, or give --out FOLDER/ for a file per table",
@@ -106,9 +111,17 @@ impl RowWriter {
             );
         }
         if let Target::Folder(dir) = &out {
-            std::fs::create_dir_all(dir).with_context(|| format!("cannot make folder {}", dir.display()))?;
+            std::fs::create_dir_all(dir)
+                .with_context(|| format!("cannot make folder {}", dir.display()))?;
         }
-        Ok(Self { format, only, out, sinks: BTreeMap::new(), stream: None, rows: 0 })
+        Ok(Self {
+            format,
+            only,
+            out,
+            sinks: BTreeMap::new(),
+            stream: None,
+            rows: 0,
+        })
     }
 
     /// Rows written so far.
@@ -169,10 +182,16 @@ impl RowWriter {
                 Target::Stdout | Target::Folder(_) => stdout(),
             }));
         }
-        let Some(Sink::Stream(out)) = &mut self.stream else { return Ok(()) };
+        let Some(Sink::Stream(out)) = &mut self.stream else {
+            return Ok(());
+        };
         let mut order: Vec<(u64, usize, usize)> = Vec::new();
         for (i, batch) in batches.iter().enumerate() {
-            let numbers = batch.batch.column(col::ROW_NO).as_primitive::<UInt64Type>().values();
+            let numbers = batch
+                .batch
+                .column(col::ROW_NO)
+                .as_primitive::<UInt64Type>()
+                .values();
             order.extend(numbers.iter().enumerate().map(|(row, no)| (*no, i, row)));
         }
         order.sort_unstable();
@@ -190,7 +209,10 @@ impl RowWriter {
     /// # Errors
     /// When the last bytes cannot be written.
     pub fn finish(mut self) -> Result<u64> {
-        for sink in std::mem::take(&mut self.sinks).into_values().chain(self.stream.take()) {
+        for sink in std::mem::take(&mut self.sinks)
+            .into_values()
+            .chain(self.stream.take())
+        {
             match sink {
                 Sink::Stream(mut out) => out.flush()?,
                 Sink::Csv(mut out) => out.flush()?,
@@ -212,7 +234,9 @@ fn open(format: RowFormat, batch: &TableBatch, target: &Target) -> Result<Sink> 
     let out: Out = match target {
         Target::Stdout => stdout(),
         Target::File(path) => create(path)?,
-        Target::Folder(dir) => create(&dir.join(format!("{}.{}", batch.table.name(), format.extension())))?,
+        Target::Folder(dir) => {
+            create(&dir.join(format!("{}.{}", batch.table.name(), format.extension())))?
+        }
     };
     let schema = batch.batch.schema();
     Ok(match format {
@@ -223,9 +247,14 @@ fn open(format: RowFormat, batch: &TableBatch, target: &Target) -> Result<Sink> 
         }
         RowFormat::Arrow => Sink::Arrow(Box::new(ArrowWriter::try_new(out, &schema)?)),
         RowFormat::Parquet => {
-            let properties =
-                WriterProperties::builder().set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default())).build();
-            Sink::Parquet(Box::new(ParquetWriter::try_new(out, schema, Some(properties))?))
+            let properties = WriterProperties::builder()
+                .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
+                .build();
+            Sink::Parquet(Box::new(ParquetWriter::try_new(
+                out,
+                schema,
+                Some(properties),
+            )?))
         }
         RowFormat::Jsonl | RowFormat::None => Sink::Stream(out),
     })

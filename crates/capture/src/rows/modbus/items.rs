@@ -92,7 +92,9 @@ impl Items {
     }
 
     pub(super) fn data_of(&self, item: &Item) -> Option<&[f64]> {
-        self.data.get(item.data.0..item.data.1).filter(|d| !d.is_empty())
+        self.data
+            .get(item.data.0..item.data.1)
+            .filter(|d| !d.is_empty())
     }
 
     pub(super) fn text_of(&self, item: &Item) -> Option<&str> {
@@ -113,7 +115,14 @@ impl Items {
         }
     }
 
-    fn push(&mut self, decision: Decision, kind: Kind, first: Option<u16>, count: Option<u16>, row: Row<'static>) {
+    fn push(
+        &mut self,
+        decision: Decision,
+        kind: Kind,
+        first: Option<u16>,
+        count: Option<u16>,
+        row: Row<'static>,
+    ) {
         let (data, text) = (self.data.len(), self.text.len());
         self.list.push(Item {
             decision,
@@ -159,7 +168,12 @@ impl Items {
     }
 
     /// A response, with what its request asked if that was seen.
-    pub(super) fn response(&mut self, function: u8, asked: Option<Result<Body<'_>, Error>>, body: &Result<Body<'_>, Error>) {
+    pub(super) fn response(
+        &mut self,
+        function: u8,
+        asked: Option<Result<Body<'_>, Error>>,
+        body: &Result<Body<'_>, Error>,
+    ) {
         self.clear();
         if let Some(Ok(asked)) = asked {
             self.body(function, &asked, true);
@@ -187,17 +201,27 @@ impl Items {
                 self.first_values(bits.iter().take(count).map(f64::from));
                 self.each(|row| row.byte_count = Some(u16::from(*byte_count)));
             }
-            Body::ReadRegisters { byte_count, registers } => {
+            Body::ReadRegisters {
+                byte_count,
+                registers,
+            } => {
                 self.first_values(registers.iter().map(f64::from));
                 if let Some(item) = self.list.first_mut() {
                     item.row.byte_count = Some(u16::from(*byte_count));
                 }
             }
             Body::WriteCoil { value, .. } | Body::WriteRegister { value, .. } => {
-                let value = if function == 5 { f64::from(u8::from(*value == 0xff00)) } else { f64::from(*value) };
+                let value = if function == 5 {
+                    f64::from(u8::from(*value == 0xff00))
+                } else {
+                    f64::from(*value)
+                };
                 self.first_values(std::iter::once(value));
             }
-            Body::Files { records, byte_count } => {
+            Body::Files {
+                records,
+                byte_count,
+            } => {
                 let mut at = 0;
                 for record in *records {
                     let Ok(record) = record else { break };
@@ -247,7 +271,10 @@ impl Items {
 
     /// Readable parts of an identification.
     fn words_if_identity(&mut self, data: &[u8]) {
-        let identity = self.list.last().is_some_and(|i| i.decision.operation == telltale_schema::Operation::Identify);
+        let identity = self
+            .list
+            .last()
+            .is_some_and(|i| i.decision.operation == telltale_schema::Operation::Identify);
         if identity {
             self.printable(data);
         }
@@ -255,7 +282,10 @@ impl Items {
 
     fn printable(&mut self, data: &[u8]) {
         let start = self.text.len();
-        for part in data.split(|b| !(0x20..0x7f).contains(b)).filter(|p| p.len() >= 3) {
+        for part in data
+            .split(|b| !(0x20..0x7f).contains(b))
+            .filter(|p| p.len() >= 3)
+        {
             if self.text.len() > start {
                 self.text.push(' ');
             }
@@ -273,17 +303,59 @@ impl Items {
         let d = plain(function);
         let row = Row::default();
         match body {
-            Body::Read { table, first, quantity } => {
-                self.push(d, (*table).into(), Some(*first), Some(*quantity), Row { quantity: Some(*quantity), ..row });
+            Body::Read {
+                table,
+                first,
+                quantity,
+            } => {
+                self.push(
+                    d,
+                    (*table).into(),
+                    Some(*first),
+                    Some(*quantity),
+                    Row {
+                        quantity: Some(*quantity),
+                        ..row
+                    },
+                );
             }
             Body::ReadBits { byte_count, bits } => {
-                let kind = if function == 2 { Kind::DiscreteInput } else { Kind::Coil };
-                self.push(d, kind, None, None, Row { byte_count: Some(u16::from(*byte_count)), ..row });
+                let kind = if function == 2 {
+                    Kind::DiscreteInput
+                } else {
+                    Kind::Coil
+                };
+                self.push(
+                    d,
+                    kind,
+                    None,
+                    None,
+                    Row {
+                        byte_count: Some(u16::from(*byte_count)),
+                        ..row
+                    },
+                );
                 self.values(bits.iter().map(f64::from));
             }
-            Body::ReadRegisters { byte_count, registers } => {
-                let kind = if function == 4 { Kind::InputRegister } else { Kind::HoldingRegister };
-                self.push(sub(function, 0), kind, None, None, Row { byte_count: Some(u16::from(*byte_count)), ..row });
+            Body::ReadRegisters {
+                byte_count,
+                registers,
+            } => {
+                let kind = if function == 4 {
+                    Kind::InputRegister
+                } else {
+                    Kind::HoldingRegister
+                };
+                self.push(
+                    sub(function, 0),
+                    kind,
+                    None,
+                    None,
+                    Row {
+                        byte_count: Some(u16::from(*byte_count)),
+                        ..row
+                    },
+                );
                 self.values(registers.iter().map(f64::from));
             }
             Body::WriteCoil { address, value } => {
@@ -294,18 +366,49 @@ impl Items {
                 self.push(d, Kind::HoldingRegister, Some(*address), Some(1), row);
                 self.values(std::iter::once(f64::from(*value)));
             }
-            Body::WriteCoils { first, quantity, byte_count, bits } => {
-                let row = Row { quantity: Some(*quantity), byte_count: Some(u16::from(*byte_count)), ..row };
+            Body::WriteCoils {
+                first,
+                quantity,
+                byte_count,
+                bits,
+            } => {
+                let row = Row {
+                    quantity: Some(*quantity),
+                    byte_count: Some(u16::from(*byte_count)),
+                    ..row
+                };
                 self.push(d, Kind::Coil, Some(*first), Some(*quantity), row);
                 self.values(bits.iter().take(usize::from(*quantity)).map(f64::from));
             }
-            Body::WriteRegisters { first, quantity, byte_count, registers } => {
-                let row = Row { quantity: Some(*quantity), byte_count: Some(u16::from(*byte_count)), ..row };
+            Body::WriteRegisters {
+                first,
+                quantity,
+                byte_count,
+                registers,
+            } => {
+                let row = Row {
+                    quantity: Some(*quantity),
+                    byte_count: Some(u16::from(*byte_count)),
+                    ..row
+                };
                 self.push(d, Kind::HoldingRegister, Some(*first), Some(*quantity), row);
                 self.values(registers.iter().map(f64::from));
             }
-            Body::Written { table, first, quantity } => {
-                self.push(d, (*table).into(), Some(*first), Some(*quantity), Row { quantity: Some(*quantity), ..row });
+            Body::Written {
+                table,
+                first,
+                quantity,
+            } => {
+                self.push(
+                    d,
+                    (*table).into(),
+                    Some(*first),
+                    Some(*quantity),
+                    Row {
+                        quantity: Some(*quantity),
+                        ..row
+                    },
+                );
             }
             Body::Empty | Body::Raw(_) | Body::Exception(_) => {
                 self.push(d, Kind::None, None, None, row);
@@ -315,26 +418,75 @@ impl Items {
                 self.values(std::iter::once(f64::from(*status)));
             }
             Body::Diagnostics { sub: code, .. } => {
-                self.push(sub(function, *code), Kind::None, None, None, Row { sub_function: Some(*code), ..row });
+                self.push(
+                    sub(function, *code),
+                    Kind::None,
+                    None,
+                    None,
+                    Row {
+                        sub_function: Some(*code),
+                        ..row
+                    },
+                );
             }
             Body::EventCounter { status, count } => {
                 self.push(d, Kind::None, None, None, row);
                 self.values([f64::from(*status), f64::from(*count)].into_iter());
             }
-            Body::EventLog { byte_count, status, events, messages, .. } => {
-                self.push(d, Kind::None, None, None, Row { byte_count: Some(u16::from(*byte_count)), ..row });
-                self.values([f64::from(*status), f64::from(*events), f64::from(*messages)].into_iter());
+            Body::EventLog {
+                byte_count,
+                status,
+                events,
+                messages,
+                ..
+            } => {
+                self.push(
+                    d,
+                    Kind::None,
+                    None,
+                    None,
+                    Row {
+                        byte_count: Some(u16::from(*byte_count)),
+                        ..row
+                    },
+                );
+                self.values(
+                    [f64::from(*status), f64::from(*events), f64::from(*messages)].into_iter(),
+                );
             }
             Body::ServerId { byte_count, data } => {
-                self.push(d, Kind::DeviceId, None, None, Row { byte_count: Some(u16::from(*byte_count)), ..row });
+                self.push(
+                    d,
+                    Kind::DeviceId,
+                    None,
+                    None,
+                    Row {
+                        byte_count: Some(u16::from(*byte_count)),
+                        ..row
+                    },
+                );
                 self.printable(data);
             }
-            Body::Files { byte_count, records } => {
+            Body::Files {
+                byte_count,
+                records,
+            } => {
                 for record in *records {
                     match record {
                         Ok(r) => {
-                            let row = Row { byte_count: Some(u16::from(*byte_count)), file_number: r.file, record_number: r.record, ..row };
-                            self.push(d, Kind::File(r.file.unwrap_or(0)), r.record, Some(r.length), row);
+                            let row = Row {
+                                byte_count: Some(u16::from(*byte_count)),
+                                file_number: r.file,
+                                record_number: r.record,
+                                ..row
+                            };
+                            self.push(
+                                d,
+                                Kind::File(r.file.unwrap_or(0)),
+                                r.record,
+                                Some(r.length),
+                                row,
+                            );
                             self.values(r.registers.iter().map(f64::from));
                         }
                         Err(error) => {
@@ -344,38 +496,118 @@ impl Items {
                     }
                 }
                 if self.list.is_empty() {
-                    self.push(d, Kind::None, None, None, Row { byte_count: Some(u16::from(*byte_count)), ..row });
+                    self.push(
+                        d,
+                        Kind::None,
+                        None,
+                        None,
+                        Row {
+                            byte_count: Some(u16::from(*byte_count)),
+                            ..row
+                        },
+                    );
                 }
             }
-            Body::MaskWrite { address, and_mask, or_mask } => {
-                let row = Row { and_mask: Some(*and_mask), or_mask: Some(*or_mask), ..row };
+            Body::MaskWrite {
+                address,
+                and_mask,
+                or_mask,
+            } => {
+                let row = Row {
+                    and_mask: Some(*and_mask),
+                    or_mask: Some(*or_mask),
+                    ..row
+                };
                 self.push(d, Kind::HoldingRegister, Some(*address), Some(1), row);
             }
-            Body::ReadWrite { read_first, read_quantity, write_first, write_quantity, byte_count, registers } => {
-                let read = Row { quantity: Some(*read_quantity), ..row };
-                self.push(sub(function, 0), Kind::HoldingRegister, Some(*read_first), Some(*read_quantity), read);
-                let write = Row { quantity: Some(*write_quantity), byte_count: Some(u16::from(*byte_count)), ..row };
-                self.push(sub(function, 1), Kind::HoldingRegister, Some(*write_first), Some(*write_quantity), write);
+            Body::ReadWrite {
+                read_first,
+                read_quantity,
+                write_first,
+                write_quantity,
+                byte_count,
+                registers,
+            } => {
+                let read = Row {
+                    quantity: Some(*read_quantity),
+                    ..row
+                };
+                self.push(
+                    sub(function, 0),
+                    Kind::HoldingRegister,
+                    Some(*read_first),
+                    Some(*read_quantity),
+                    read,
+                );
+                let write = Row {
+                    quantity: Some(*write_quantity),
+                    byte_count: Some(u16::from(*byte_count)),
+                    ..row
+                };
+                self.push(
+                    sub(function, 1),
+                    Kind::HoldingRegister,
+                    Some(*write_first),
+                    Some(*write_quantity),
+                    write,
+                );
                 self.values(registers.iter().map(f64::from));
             }
             Body::ReadFifo { address } => {
                 self.push(d, Kind::Fifo, Some(*address), None, row);
             }
-            Body::Fifo { byte_count, registers, .. } => {
-                self.push(d, Kind::Fifo, None, None, Row { byte_count: Some(*byte_count), ..row });
+            Body::Fifo {
+                byte_count,
+                registers,
+                ..
+            } => {
+                self.push(
+                    d,
+                    Kind::Fifo,
+                    None,
+                    None,
+                    Row {
+                        byte_count: Some(*byte_count),
+                        ..row
+                    },
+                );
                 self.values(registers.iter().map(f64::from));
             }
             Body::DeviceIdRequest { code, object } => {
-                let row = Row { mei_type: Some(14), device_id_code: Some(*code), device_object_id: Some(*object), ..row };
-                self.push(sub(function, 14), Kind::DeviceId, Some(u16::from(*object)), Some(1), row);
+                let row = Row {
+                    mei_type: Some(14),
+                    device_id_code: Some(*code),
+                    device_object_id: Some(*object),
+                    ..row
+                };
+                self.push(
+                    sub(function, 14),
+                    Kind::DeviceId,
+                    Some(u16::from(*object)),
+                    Some(1),
+                    row,
+                );
             }
             Body::DeviceId { code, objects, .. } => {
-                let row = Row { mei_type: Some(14), device_id_code: Some(*code), ..row };
+                let row = Row {
+                    mei_type: Some(14),
+                    device_id_code: Some(*code),
+                    ..row
+                };
                 for object in *objects {
                     match object {
                         Ok(o) => {
-                            let row = Row { device_object_id: Some(o.id), ..row };
-                            self.push(sub(function, 14), Kind::DeviceId, Some(u16::from(o.id)), Some(1), row);
+                            let row = Row {
+                                device_object_id: Some(o.id),
+                                ..row
+                            };
+                            self.push(
+                                sub(function, 14),
+                                Kind::DeviceId,
+                                Some(u16::from(o.id)),
+                                Some(1),
+                                row,
+                            );
                             self.words(o.value);
                         }
                         Err(error) => {
@@ -389,13 +621,32 @@ impl Items {
                 }
             }
             Body::Mei { mei, .. } => {
-                self.push(sub(function, u16::from(*mei)), Kind::None, None, None, Row { mei_type: Some(*mei), ..row });
+                self.push(
+                    sub(function, u16::from(*mei)),
+                    Kind::None,
+                    None,
+                    None,
+                    Row {
+                        mei_type: Some(*mei),
+                        ..row
+                    },
+                );
             }
             Body::Umas(umas) => {
-                let row = Row { umas_code: Some(umas.code), umas_session: Some(umas.session), ..row };
+                let row = Row {
+                    umas_code: Some(umas.code),
+                    umas_session: Some(umas.session),
+                    ..row
+                };
                 let decision = decide(Space::Umas, u16::from(umas.code), None, ObjectClass::None);
                 match umas.memory_block().filter(|_| request) {
-                    Some((block, offset, length)) => self.push(decision, Kind::UmasMemory(block), Some(offset), Some(length), row),
+                    Some((block, offset, length)) => self.push(
+                        decision,
+                        Kind::UmasMemory(block),
+                        Some(offset),
+                        Some(length),
+                        row,
+                    ),
                     None => self.push(decision, Kind::None, None, None, row),
                 };
             }
@@ -408,5 +659,10 @@ fn plain(function: u8) -> Decision {
 }
 
 fn sub(function: u8, sub: u16) -> Decision {
-    decide(Space::Pdu, u16::from(function), Some(sub), ObjectClass::None)
+    decide(
+        Space::Pdu,
+        u16::from(function),
+        Some(sub),
+        ObjectClass::None,
+    )
 }

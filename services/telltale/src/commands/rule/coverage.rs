@@ -19,26 +19,57 @@ pub fn run(config: &Config, args: &CoverageArgs) -> Result<Exit> {
             by_technique.entry(technique).or_default().push(&rule.name);
         }
     }
-    let tactics: BTreeSet<&str> = techniques().iter().flat_map(|t| t.tactics.iter().map(String::as_str)).collect();
+    let tactics: BTreeSet<&str> = techniques()
+        .iter()
+        .flat_map(|t| t.tactics.iter().map(String::as_str))
+        .collect();
     let mut out = String::new();
     for tactic in tactics {
         writeln!(out, "{}{tactic}", if args.markdown { "## " } else { "\n" })?;
-        for t in techniques().iter().filter(|t| t.tactics.iter().any(|x| x == tactic)) {
-            let rules = by_technique.get(t.id.as_str()).map_or(&[][..], Vec::as_slice);
+        for t in techniques()
+            .iter()
+            .filter(|t| t.tactics.iter().any(|x| x == tactic))
+        {
+            let rules = by_technique
+                .get(t.id.as_str())
+                .map_or(&[][..], Vec::as_slice);
             let mark = match (rules.is_empty(), t.network) {
                 (false, _) => "+",
                 (true, true) => "-",
                 (true, false) => " ",
             };
             if args.markdown {
-                writeln!(out, "- {mark} {} {}: {}", t.id, t.name, if rules.is_empty() { "none".to_owned() } else { rules.join("; ") })?;
+                writeln!(
+                    out,
+                    "- {mark} {} {}: {}",
+                    t.id,
+                    t.name,
+                    if rules.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        rules.join("; ")
+                    }
+                )?;
             } else {
-                writeln!(out, "  {mark} {} {:<42} {}", t.id, t.name, if rules.is_empty() { String::new() } else { format!("{} rules", rules.len()) })?;
+                writeln!(
+                    out,
+                    "  {mark} {} {:<42} {}",
+                    t.id,
+                    t.name,
+                    if rules.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{} rules", rules.len())
+                    }
+                )?;
             }
         }
     }
     let observable = techniques().iter().filter(|t| t.network);
-    let covered = observable.clone().filter(|t| by_technique.contains_key(t.id.as_str())).count();
+    let covered = observable
+        .clone()
+        .filter(|t| by_technique.contains_key(t.id.as_str()))
+        .count();
     writeln!(
         out,
         "\n{covered} of {} techniques for which ATT&CK has an analytic on network traffic; {} of all {}.\n+ covered  - observable on a network, not covered\nMITRE ATT&CK for ICS 18.1, © 2025 The MITRE Corporation, reproduced and distributed with its permission.",

@@ -7,7 +7,11 @@ use anyhow::{Context as _, Result};
 
 /// A whole rule with tests, to start from.
 pub fn run(args: &NewArgs) -> Result<Exit> {
-    let table = if args.table == "events" { "modbus" } else { args.table.as_str() };
+    let table = if args.table == "events" {
+        "modbus"
+    } else {
+        args.table.as_str()
+    };
     let text = format!(
         r#"id: {id}
 name: {name}
@@ -59,7 +63,8 @@ tests:
         from = args.table,
     );
     match &args.out {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?,
+        Some(path) => std::fs::write(path, text)
+            .with_context(|| format!("cannot write {}", path.display()))?,
         None => print(&text)?,
     }
     Ok(Exit::Ok)

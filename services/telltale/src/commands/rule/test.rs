@@ -14,8 +14,27 @@ use telltale_schema::{Protocol, TableId, value};
 
 /// Columns that say where and when, not what; a made test leaves them out.
 const LEFT_OUT: [&str; 21] = [
-    "row_no", "event_time", "site", "sensor", "segment", "packet", "capture_file", "pdu_id", "request_ref", "latency_us", "flow_id", "flow_ordinal",
-    "community_id", "vlan", "role_source", "src_mac", "dst_mac", "client_mac", "server_mac", "data_min", "data_max",
+    "row_no",
+    "event_time",
+    "site",
+    "sensor",
+    "segment",
+    "packet",
+    "capture_file",
+    "pdu_id",
+    "request_ref",
+    "latency_us",
+    "flow_id",
+    "flow_ordinal",
+    "community_id",
+    "vlan",
+    "role_source",
+    "src_mac",
+    "dst_mac",
+    "client_mac",
+    "server_mac",
+    "data_min",
+    "data_max",
 ];
 
 /// Runs the tests in rule files, or makes one from a capture.
@@ -37,7 +56,10 @@ pub fn run(config: &Config, args: &TestArgs) -> Result<Exit> {
                 }
                 Some(why) => {
                     failed += 1;
-                    print(&format!("FAILED  {}: {}\n        {why}", rule.file, outcome.case))?;
+                    print(&format!(
+                        "FAILED  {}: {}\n        {why}",
+                        rule.file, outcome.case
+                    ))?;
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status.set_message(why.clone());
                     status
@@ -48,44 +70,77 @@ pub fn run(config: &Config, args: &TestArgs) -> Result<Exit> {
         report.add_test_suite(suite);
     }
     if let Some(path) = &args.junit {
-        std::fs::write(path, report.to_string()?).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, report.to_string()?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     print(&format!("{passed} passed, {failed} failed"))?;
-    Ok(if failed == 0 && broken == 0 { Exit::Ok } else { Exit::Failed })
+    Ok(if failed == 0 && broken == 0 {
+        Exit::Ok
+    } else {
+        Exit::Failed
+    })
 }
 
 /// A test with the rows of some packets.
-fn make(config: &Config, args: &TestArgs, capture: &std::path::Path, first: u64, last: u64) -> Result<Exit> {
+fn make(
+    config: &Config,
+    args: &TestArgs,
+    capture: &std::path::Path,
+    first: u64,
+    last: u64,
+) -> Result<Exit> {
     let site = Site::builtin_default();
     let mut rows: Vec<(TableId, String)> = Vec::new();
     let sources = Source::files(&[capture.to_owned()])?;
     let mut start = None;
-    drive::run(&sources, drive::pipeline_config(config, &site, &CaptureArgs::default()), true, None, |frame| {
-        for batch in &frame.batches {
-            for at in 0..batch.batch.num_rows() {
-                let row = value::row(batch, at);
-                let industrial = row.get("protocol").as_str().is_some_and(|p| p != Protocol::Flow.as_str());
-                if !industrial || !row.get("packet").as_u64().is_some_and(|p| (first..=last).contains(&p)) {
-                    continue;
-                }
-                let ns = match row.get("event_time") {
-                    value::Value::Time(ns) => *ns,
-                    _ => 0,
-                };
-                let zero = *start.get_or_insert(ns);
-                let mut given = serde_json::Map::new();
-                given.insert("at".to_owned(), format!("{}ms", (ns - zero).max(0) / 1_000_000).into());
-                for (name, value) in row.iter() {
-                    if !LEFT_OUT.contains(&name) {
-                        given.insert(name.to_owned(), value.to_json());
+    drive::run(
+        &sources,
+        drive::pipeline_config(config, &site, &CaptureArgs::default()),
+        true,
+        None,
+        |frame| {
+            for batch in &frame.batches {
+                for at in 0..batch.batch.num_rows() {
+                    let row = value::row(batch, at);
+                    let industrial = row
+                        .get("protocol")
+                        .as_str()
+                        .is_some_and(|p| p != Protocol::Flow.as_str());
+                    if !industrial
+                        || !row
+                            .get("packet")
+                            .as_u64()
+                            .is_some_and(|p| (first..=last).contains(&p))
+                    {
+                        continue;
                     }
+                    let ns = match row.get("event_time") {
+                        value::Value::Time(ns) => *ns,
+                        _ => 0,
+                    };
+                    let zero = *start.get_or_insert(ns);
+                    let mut given = serde_json::Map::new();
+                    given.insert(
+                        "at".to_owned(),
+                        format!("{}ms", (ns - zero).max(0) / 1_000_000).into(),
+                    );
+                    for (name, value) in row.iter() {
+                        if !LEFT_OUT.contains(&name) {
+                            given.insert(name.to_owned(), value.to_json());
+                        }
+                    }
+                    rows.push((batch.table, serde_json::to_string(&given)?));
                 }
-                rows.push((batch.table, serde_json::to_string(&given)?));
             }
-        }
-        Ok(true)
-    })?;
-    let Some(table) = rows.first().map(|r| r.0) else { bail!("packets {first}-{last} of {} hold no industrial message", capture.display()) };
+            Ok(true)
+        },
+    )?;
+    let Some(table) = rows.first().map(|r| r.0) else {
+        bail!(
+            "packets {first}-{last} of {} hold no industrial message",
+            capture.display()
+        )
+    };
     let mut text = format!(
         "  - name: packets {first}-{last} of {}\n    kind: match\n    table: {}\n    rows:\n",
         capture.file_name().unwrap_or_default().to_string_lossy(),
@@ -97,12 +152,14 @@ fn make(config: &Config, args: &TestArgs, capture: &std::path::Path, first: u64,
     match (args.write, args.paths.as_slice()) {
         (false, _) => print(&text)?,
         (true, [path]) => {
-            let mut file = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let mut file = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             if !file.ends_with('\n') {
                 file.push('\n');
             }
             file.push_str(&text);
-            std::fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?;
+            std::fs::write(path, file)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
         (true, _) => bail!("--write appends to one rule file: name it"),
     }

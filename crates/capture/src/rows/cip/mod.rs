@@ -1,0 +1,524 @@
+//! EtherNet/IP and CIP to rows: encapsulation, pairing, connections, roles.
+mod emit;
+mod io;
+mod object;
+mod service;
+
+use crate::flow::Side;
+use crate::rows::{Analyzer, Cx};
+use emit::{Head, Texts};
+use io::Io;
+use service::Walk;
+use telltale_dissect::Framing;
+use telltale_dissect::cip::encap::command;
+use telltale_dissect::cip::message::{class, service as code};
+use telltale_dissect::cip::{self, Encapsulation, Key, Message, Session, connection, cpf, message};
+use telltale_dissect::pending::Request as Waiting;
+use telltale_schema::cip::Row;
+use telltale_schema::{Direction, FlowState, Outcome, Protocol, RoleSource, Transport};
+
+/// What comes back with a response.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pdu: u64,
+    ts_ns: i64,
+    session: u32,
+}
+
+/// Routes of connections that are remembered per flow; the oldest goes first.
+const MAX_ROUTES: usize = 64;
+
+struct Route {
+    o2t: u32,
+    t2o: u32,
+    text: String,
+}
+
+/// EtherNet/IP on one flow.
+pub(crate) struct CipFlow {
+    session: Session<Mark>,
+    texts: Texts,
+    io: Io,
+    routes: Vec<Route>,
+}
+
+impl CipFlow {
+    pub(crate) fn new() -> Self {
+        Self {
+            session: Session::new(),
+            texts: Texts::default(),
+            io: Io::default(),
+            routes: Vec::new(),
+        }
+    }
+
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        let encap = match cip::encap::parse(bytes) {
+            Ok(encap) => encap,
+            Err(error) => return cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
+        };
+        self.texts.clear();
+        self.texts.station.clear();
+        if !matches!(
+            encap.command,
+            command::SEND_RR_DATA | command::SEND_UNIT_DATA
+        ) || encap.data.is_empty()
+        {
+            return self.plain_command(cx, &encap);
+        }
+        let mut packet = cpf::Packet::default();
+        if let Err(error) = cpf::sent(encap.data, &mut packet) {
+            cx.error(Protocol::EnipCip, &error, encap.data.len(), encap.data);
+        }
+        match (packet.unconnected, packet.connected, packet.connection_id) {
+            (Some(bytes), ..) => self.unconnected(cx, &encap, bytes),
+            (None, Some(bytes), Some(id)) => {
+                let explicit = self.session.connection(id).and_then(|c| c.explicit);
+                // Over UDP nothing explicit is connected; some devices put I/O into this command.
+                if explicit == Some(false) || cx.flow.transport == Transport::Udp {
+                    self.io.count(cx, &mut self.texts, id, bytes.len());
+                } else {
+                    self.connected(cx, &encap, id, bytes);
+                }
+            }
+            _ => self.plain_command(cx, &encap),
+        }
+    }
+
+    fn head(&self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, direction: Direction) -> Head {
+        let response = direction == Direction::Response;
+        Head {
+            id: cx.next_pdu(Protocol::EnipCip),
+            client: if response {
+                cx.sender.other()
+            } else {
+                cx.sender
+            },
+            source: RoleSource::Protocol,
+            direction,
+            outcome: None,
+            error_code: None,
+            request_ref: None,
+            latency_us: None,
+            index: 0,
+            count: 1,
+            row: Row {
+                encap_command: Some(encap.command),
+                session: Some(encap.session),
+                encap_status: Some(encap.status),
+                is_response: response,
+                ..Row::default()
+            },
+        }
+    }
+
+    /// A command without a CIP service.
+    fn plain_command(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>) {
+        let dir = cx.sender.other().index() as u8;
+        let asked = self.session.waits(dir, encap.command, encap.context, 0);
+        let response = match encap.command {
+            command::NOP | command::UNREGISTER_SESSION => false,
+            command::REGISTER_SESSION => encap.session != 0 || encap.status != 0,
+            _ => asked || encap.status != 0 || !encap.data.is_empty(),
+        };
+        let direction = if response {
+            Direction::Response
+        } else {
+            Direction::Request
+        };
+        let mut head = self.head(cx, encap, direction);
+        let mut row = head.row;
+        if response {
+            let request = self
+                .session
+                .take_encapsulated(dir, encap.command, encap.context, 0)
+                .or_else(|| {
+                    self.session
+                        .take_any_service(dir, encap.command, encap.context)
+                });
+            answered(cx, &mut head, request.as_ref().map(|r| r.mark));
+            head.outcome = Some(if encap.status == 0 {
+                Outcome::Ok
+            } else {
+                Outcome::Error
+            });
+            head.error_code = (encap.status != 0).then_some(encap.status);
+            if let Some(request) = request {
+                self.session.pending.recycle(request);
+            }
+        }
+        let mut walk = Walk {
+            texts: &mut self.texts,
+        };
+        if encap.command == command::LIST_IDENTITY
+            && let Ok(items) = cpf::CpfItems::new(encap.data)
+        {
+            for item in items.flatten().filter(|i| i.kind == cpf::item::IDENTITY) {
+                match cip::identity::list_identity(item.data) {
+                    Ok(found) => walk.identity(&mut row, &found),
+                    Err(error) => cx.error(Protocol::EnipCip, &error, item.data.len(), item.data),
+                }
+            }
+        }
+        walk.encapsulation(cx, &mut head, encap.command, row);
+        if !response && !matches!(encap.command, command::NOP | command::UNREGISTER_SESSION) {
+            let key = Key::Encapsulated {
+                dir: cx.sender.index() as u8,
+                command: encap.command,
+                context: encap.context,
+                service: 0,
+            };
+            // Broadcast questions have no answer on their own flow; they are not waited for.
+            if cx.flow.transport == Transport::Tcp {
+                self.wait(cx, key, head.id, encap.session, &[]);
+            }
+        }
+    }
+
+    fn unconnected(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, bytes: &[u8]) {
+        let parsed = match message::parse(bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+                return self.plain_command(cx, encap);
+            }
+        };
+        let other = cx.sender.other().index() as u8;
+        let unmarked = self.unmarked(other, encap, bytes);
+        match (parsed, unmarked) {
+            (Message::Request(request), None) => {
+                let mut head = self.head(cx, encap, Direction::Request);
+                head.count = service::count(bytes);
+                Walk {
+                    texts: &mut self.texts,
+                }
+                .request(cx, &mut head, &request, 0);
+                let key = Key::Encapsulated {
+                    dir: cx.sender.index() as u8,
+                    command: encap.command,
+                    context: encap.context,
+                    service: service::answered_service(&parsed),
+                };
+                self.wait(cx, key, head.id, encap.session, bytes);
+            }
+            (Message::Response(response), _) => {
+                let waited = self
+                    .session
+                    .take_encapsulated(other, encap.command, encap.context, response.service)
+                    .or_else(|| {
+                        self.session
+                            .take_any_service(other, encap.command, encap.context)
+                    });
+                self.answer(cx, encap, bytes, &response, waited, true);
+            }
+            (_, Some(response)) => {
+                let waited = self
+                    .session
+                    .take_encapsulated(other, encap.command, encap.context, response.service)
+                    .or_else(|| {
+                        self.session
+                            .take_any_service(other, encap.command, encap.context)
+                    });
+                self.answer(cx, encap, bytes, &response, waited, false);
+            }
+        }
+    }
+
+    /// Some stacks answer without the response bit: such a message has no path,
+    /// and its peer waits for just that service.
+    fn unmarked<'a>(
+        &self,
+        other: u8,
+        encap: &Encapsulation<'_>,
+        bytes: &'a [u8],
+    ) -> Option<cip::Response<'a>> {
+        let [service, 0, ..] = bytes else { return None };
+        let waits = |service| {
+            self.session
+                .waits(other, encap.command, encap.context, service)
+        };
+        let opens = *service == 0 && (waits(code::FORWARD_OPEN) || waits(code::FORWARD_CLOSE));
+        if *service < 0x80 && (waits(*service) || opens) {
+            message::unmarked_response(bytes)
+        } else {
+            None
+        }
+    }
+
+    fn connected(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, id: u32, bytes: &[u8]) {
+        let (sequence, bytes) = match bytes {
+            [lo, hi, rest @ ..] => (u16::from_le_bytes([*lo, *hi]), rest),
+            _ => return self.plain_command(cx, encap),
+        };
+        if let Some(route) = self.routes.iter().find(|r| r.o2t == id || r.t2o == id) {
+            self.texts.station.push_str(&route.text);
+        }
+        let parsed = match message::parse(bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                // A connection of class 1 may run over TCP too: no message then.
+                if !bytes.is_empty() {
+                    cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+                }
+                return self.plain_command(cx, encap);
+            }
+        };
+        let columns = |head: &mut Head| {
+            head.row.connection_id = Some(id);
+            head.row.sequence_count = Some(sequence);
+        };
+        match parsed {
+            Message::Request(request) => {
+                let mut head = self.head(cx, encap, Direction::Request);
+                columns(&mut head);
+                head.count = service::count(bytes);
+                Walk {
+                    texts: &mut self.texts,
+                }
+                .request(cx, &mut head, &request, 0);
+                let service = service::answered_service(&parsed);
+                let key = Key::Connected {
+                    dir: cx.sender.index() as u8,
+                    connection: id,
+                    sequence,
+                    service,
+                };
+                self.wait(cx, key, head.id, encap.session, bytes);
+            }
+            Message::Response(response) => {
+                let dir = cx.sender.other().index() as u8;
+                let waited = self
+                    .session
+                    .take_connected(dir, id, sequence, response.service);
+                let mut head = self.head(cx, encap, Direction::Response);
+                columns(&mut head);
+                head.count = service::count(bytes);
+                self.answer_with(cx, head, &response, waited, true);
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        encap: &Encapsulation<'_>,
+        bytes: &[u8],
+        response: &cip::Response<'_>,
+        waited: Option<Waiting<Key, Mark>>,
+        marked: bool,
+    ) {
+        let mut head = self.head(cx, encap, Direction::Response);
+        head.count = if marked { service::count(bytes) } else { 1 };
+        self.answer_with(cx, head, response, waited, marked);
+    }
+
+    fn answer_with(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut head: Head,
+        response: &cip::Response<'_>,
+        waited: Option<Waiting<Key, Mark>>,
+        marked: bool,
+    ) {
+        answered(cx, &mut head, waited.as_ref().map(|w| w.mark));
+        let asked = waited
+            .as_ref()
+            .and_then(|w| match message::parse(&w.bytes) {
+                Ok(Message::Request(request)) => Some(request),
+                _ => None,
+            });
+        Walk {
+            texts: &mut self.texts,
+        }
+        .response(cx, &mut head, response, asked, marked, 0);
+        if let Some(request) = asked {
+            self.connections(&request, response);
+        }
+        if let Some(waited) = waited {
+            self.session.pending.recycle(waited);
+        }
+    }
+
+    /// Keeps the connections that were opened, forgets those closed.
+    fn connections(&mut self, request: &cip::Request<'_>, response: &cip::Response<'_>) {
+        // A Forward Open may itself travel in an unconnected send.
+        if service::is_unconnected_send(request)
+            && let Ok(send) = message::unconnected_send(request.data)
+            && let Ok(Message::Request(inner)) = message::parse(send.message)
+            && !service::is_unconnected_send(&inner)
+        {
+            return self.connections(&inner, response);
+        }
+        if response.status != 0 || request.path.target().class != Some(class::CONNECTION_MANAGER) {
+            return;
+        }
+        if request.service == code::FORWARD_CLOSE {
+            if let Ok(triad) = connection::forward_close(request.data) {
+                self.session.closed(&triad);
+            }
+        } else if let (Some((path, explicit)), Ok(opened)) = (
+            service::opened_route(request),
+            connection::opened(response.data),
+        ) {
+            self.session.opened(&opened, Some(explicit));
+            self.routes
+                .retain(|r| r.o2t != opened.o2t && r.t2o != opened.t2o);
+            if self.routes.len() >= MAX_ROUTES {
+                self.routes.remove(0);
+            }
+            let mut text = String::new();
+            object::route(&mut text, &path);
+            self.routes.push(Route {
+                o2t: opened.o2t,
+                t2o: opened.t2o,
+                text,
+            });
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Cx<'_>, key: Key, pdu: u64, session: u32, bytes: &[u8]) {
+        let mark = Mark {
+            pdu,
+            ts_ns: cx.packet.ts_ns,
+            session,
+        };
+        if let Some(old) = self.session.pending.insert(key, mark, bytes) {
+            cx.count_pairing_evictions(1);
+            self.unanswered(cx, old);
+        }
+    }
+
+    /// Rows for a request that nobody answered.
+    fn unanswered(&mut self, cx: &mut Cx<'_>, old: Waiting<Key, Mark>) {
+        let (dir, command) = match old.key {
+            Key::Encapsulated { dir, command, .. } => (dir, command),
+            Key::Connected { dir, .. } => (dir, command::SEND_UNIT_DATA),
+        };
+        let sender = if dir == 0 { Side::A } else { Side::B };
+        let before = std::mem::replace(&mut cx.sender, sender.other());
+        self.texts.clear();
+        self.texts.station.clear();
+        let nothing = Encapsulation {
+            command,
+            session: old.mark.session,
+            status: 0,
+            context: 0,
+            options: 0,
+            data: &[],
+        };
+        let mut head = self.head(cx, &nothing, Direction::Response);
+        head.outcome = Some(Outcome::NoResponse);
+        head.request_ref = Some(old.mark.pdu);
+        head.row.encap_status = None;
+        head.row.is_response = false;
+        if let Key::Connected {
+            connection,
+            sequence,
+            ..
+        } = old.key
+        {
+            head.row.connection_id = Some(connection);
+            head.row.sequence_count = Some(sequence);
+        }
+        let mut walk = Walk {
+            texts: &mut self.texts,
+        };
+        match message::parse(&old.bytes) {
+            Ok(Message::Request(request)) => {
+                head.count = service::count(&old.bytes);
+                walk.request(cx, &mut head, &request, 0);
+            }
+            _ => {
+                let row = head.row;
+                walk.encapsulation(cx, &mut head, command, row);
+            }
+        }
+        cx.sender = before;
+        self.session.pending.recycle(old);
+    }
+
+    fn give_up(&mut self, cx: &mut Cx<'_>, older_than: i64) {
+        while let Some(old) = self.session.pending.take_if(|r| r.mark.ts_ns < older_than) {
+            self.unanswered(cx, old);
+        }
+    }
+}
+
+fn answered(cx: &Cx<'_>, head: &mut Head, request: Option<Mark>) {
+    if let Some(mark) = request {
+        head.request_ref = Some(mark.pdu);
+        let ns = cx.packet.ts_ns.saturating_sub(mark.ts_ns);
+        head.latency_us = u64::try_from(ns).ok().map(|ns| ns / 1000);
+    }
+}
+
+impl Analyzer for CipFlow {
+    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match cip::next_pdu(rest) {
+                Framing::Pdu { len } => {
+                    let Some((pdu, tail)) = rest.split_at_checked(len) else {
+                        break;
+                    };
+                    self.pdu(cx, pdu);
+                    rest = tail;
+                }
+                Framing::NeedMore { .. } => break,
+                Framing::Resync { skip, error } => {
+                    let Some((lost, tail)) = rest.split_at_checked(skip) else {
+                        break;
+                    };
+                    cx.error(Protocol::EnipCip, &error, skip, lost);
+                    rest = tail;
+                }
+            }
+        }
+        bytes.len() - rest.len()
+    }
+
+    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        if cip::is_implicit(bytes)
+            && let Ok(packet) = cpf::implicit(bytes)
+            && let (Some(id), Some(data)) = (packet.connection_id, packet.connected)
+        {
+            return self.io.count(cx, &mut self.texts, id, data.len());
+        }
+        match cip::next_pdu(bytes) {
+            Framing::Pdu { len } => {
+                if let Some(pdu) = bytes.get(..len) {
+                    self.pdu(cx, pdu);
+                }
+            }
+            Framing::NeedMore { .. } => {
+                let error = telltale_dissect::Error::new(
+                    cip::encap::BAD_ENCAPSULATION,
+                    "datagram shorter than its encapsulation says",
+                    0,
+                );
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+            }
+            Framing::Resync { error, .. } => {
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes)
+            }
+        }
+    }
+
+    fn gap(&mut self, _cx: &mut Cx<'_>, _lost: u64) {}
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        self.give_up(cx, cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns()));
+        self.io.due(cx, &mut self.texts, 60_000_000_000);
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        let over = matches!(cx.flow.state, FlowState::Closed | FlowState::Reset);
+        let limit = if over {
+            i64::MAX
+        } else {
+            cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns())
+        };
+        self.give_up(cx, limit);
+        self.io.due(cx, &mut self.texts, 0);
+    }
+}
