@@ -424,7 +424,7 @@ impl Walk<'_> {
                 }
             }
             (service::GET_ATTRIBUTE_SINGLE, ObjectClass::Identity) => {
-                self.identity_attribute(row, target, data)
+                self.identity_attribute(row, target, data);
             }
             (service::GET_ATTRIBUTE_SINGLE, _) => self.plain(data, target),
             _ => {}
@@ -454,7 +454,7 @@ impl Walk<'_> {
             (Some(3), [a, b, ..]) => row.product_code = Some(u16::from_le_bytes([*a, *b])),
             (Some(4), [major, minor, ..]) => put!(&mut self.texts.revision, "{major}.{minor}"),
             (Some(6), [a, b, c, d, ..]) => {
-                row.serial_number = Some(u32::from_le_bytes([*a, *b, *c, *d]))
+                row.serial_number = Some(u32::from_le_bytes([*a, *b, *c, *d]));
             }
             (Some(7), [len, name @ ..]) => {
                 append_bytes(
@@ -544,7 +544,7 @@ pub(super) fn count(bytes: &[u8]) -> u16 {
 }
 
 /// The route of the connection that a Forward Open asks for.
-pub(super) fn opened_route(request: &Request<'_>) -> Option<(Path<'_>, bool)> {
+pub(super) fn opened_route<'a>(request: &Request<'a>) -> Option<(Path<'a>, bool)> {
     let (request, large) = match request.service {
         service::FORWARD_OPEN => (request, false),
         service::LARGE_FORWARD_OPEN => (request, true),
