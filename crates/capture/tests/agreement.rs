@@ -1,0 +1,12 @@
+//! Agreement with tshark, PDU by PDU, over the third-party captures that lie
+//! beside the project. Skipped, with a line that says so, where they are absent.
+//!
+//! A PDU agrees when everything that both sides state of it is equal: function
+//! or service, address, object, status. The table is printed with
+//! `cargo test -p telltale-capture --test agreement -- --nocapture`.
+#[path = "agreement/cip.rs"]
+mod cip;
+#[path = "agreement/common.rs"]
+mod common;
+#[path = "agreement/s7comm.rs"]
+mod s7comm;
