@@ -4,6 +4,8 @@
 //! of this repository: `TELLTALE_CAPTURES` names their folder (default `../shared/captures` beside the workspace).
 //! Without them the test says so and passes. `make attacks` prints the table.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +79,9 @@ fn replay(capture: &Path) -> Vec<Fired> {
         String::from_utf8_lossy(&output.stderr)
     );
     let text = String::from_utf8(output.stdout).expect("alerts are UTF-8");
-    text.lines().filter_map(|line| fired(&serde_json::from_str(line).expect("a JSON object a line"))).collect()
+    text.lines()
+        .filter_map(|line| fired(&serde_json::from_str(line).expect("a JSON object a line")))
+        .collect()
 }
 
 /// A created alert; updates and closings of it are not counted again.
@@ -86,11 +90,18 @@ fn fired(alert: &Value) -> Option<Fired> {
         return None;
     }
     Some(Fired {
-        rule: alert["rule"]["name"].as_str().unwrap_or_default().to_owned(),
+        rule: alert["rule"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
         severity: alert["severity"].as_str().unwrap_or_default().to_owned(),
         techniques: alert["attack"]
             .as_array()
-            .map(|list| list.iter().filter_map(|t| t["id"].as_str().map(str::to_owned)).collect())
+            .map(|list| {
+                list.iter()
+                    .filter_map(|t| t["id"].as_str().map(str::to_owned))
+                    .collect()
+            })
             .unwrap_or_default(),
     })
 }
@@ -103,7 +114,7 @@ fn summary(alerts: &[Fired]) -> String {
     }
     let mut text = String::new();
     for ((severity, rule), count) in rules {
-        let _ = write!(text, "\n      {severity:<8} {count:>3} × {rule}");
+        write!(text, "\n      {severity:<8} {count:>3} × {rule}").expect("writing to a String");
     }
     text
 }
@@ -114,38 +125,72 @@ fn attacks_are_found_and_benign_captures_stay_quiet() {
         println!("skipped: no third-party captures (set TELLTALE_CAPTURES to their folder)");
         return;
     };
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integration-tests/attacks/expected.yaml");
+    let here =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integration-tests/attacks/expected.yaml");
     let expected: Expected =
-        serde_saphyr::from_str(&std::fs::read_to_string(&here).expect("expected.yaml")).expect("expected.yaml is valid");
+        serde_saphyr::from_str(&std::fs::read_to_string(&here).expect("expected.yaml"))
+            .expect("expected.yaml is valid");
 
     let (mut found, mut stateless) = (0, 0);
     for attack in &expected.attack {
         let alerts = replay(&folder.join(&attack.file));
-        let named: BTreeSet<&str> = alerts.iter().flat_map(|a| a.techniques.iter().map(String::as_str)).collect();
+        let named: BTreeSet<&str> = alerts
+            .iter()
+            .flat_map(|a| a.techniques.iter().map(String::as_str))
+            .collect();
         let missing: Vec<String> = attack
             .must_find
             .iter()
             .filter(|must| !named.contains(must.technique.as_str()))
-            .map(|must| format!("{}{}", must.technique, if must.stateful { " (takes counting)" } else { "" }))
+            .map(|must| {
+                format!(
+                    "{}{}",
+                    must.technique,
+                    if must.stateful {
+                        " (takes counting)"
+                    } else {
+                        ""
+                    }
+                )
+            })
             .collect();
         stateless += usize::from(attack.must_find.iter().all(|must| !must.stateful));
         found += usize::from(missing.is_empty());
-        let want: Vec<&str> = attack.must_find.iter().map(|must| must.technique.as_str()).collect();
-        let verdict =
-            if missing.is_empty() { "found".to_owned() } else { format!("NOT found: {}", missing.join(", ")) };
-        println!("attack  {}\n    wants {}: {verdict}{}", attack.file, want.join(", "), summary(&alerts));
+        let want: Vec<&str> = attack
+            .must_find
+            .iter()
+            .map(|must| must.technique.as_str())
+            .collect();
+        let verdict = if missing.is_empty() {
+            "found".to_owned()
+        } else {
+            format!("NOT found: {}", missing.join(", "))
+        };
+        println!(
+            "attack  {}\n    wants {}: {verdict}{}",
+            attack.file,
+            want.join(", "),
+            summary(&alerts)
+        );
     }
 
     let (mut quiet, mut noisy) = (0, Vec::new());
     for capture in &expected.benign.captures {
         let alerts = replay(&folder.join(&capture.file));
         let low = alerts.iter().filter(|a| a.severity == "low").count();
-        let above = alerts.iter().filter(|a| !matches!(a.severity.as_str(), "low" | "info")).count();
+        let above = alerts
+            .iter()
+            .filter(|a| !matches!(a.severity.as_str(), "low" | "info"))
+            .count();
         quiet += usize::from(above == 0);
         if low > expected.benign.max_low {
             noisy.push(format!("{} ({low} low)", capture.file));
         }
-        println!("benign  {}: {above} above low, {low} low{}", capture.file, summary(&alerts));
+        println!(
+            "benign  {}: {above} above low, {low} low{}",
+            capture.file,
+            summary(&alerts)
+        );
     }
 
     println!(
@@ -154,7 +199,18 @@ fn attacks_are_found_and_benign_captures_stay_quiet() {
         expected.attack.len(),
         expected.benign.captures.len()
     );
-    assert!(found >= ATTACKS_FOUND, "{found} attack captures found, {ATTACKS_FOUND} wanted");
-    assert!(quiet >= BENIGN_QUIET, "{quiet} benign captures quiet, {BENIGN_QUIET} wanted");
-    assert!(noisy.is_empty(), "more than {} low alerts: {}", expected.benign.max_low, noisy.join(", "));
+    assert!(
+        found >= ATTACKS_FOUND,
+        "{found} attack captures found, {ATTACKS_FOUND} wanted"
+    );
+    assert!(
+        quiet >= BENIGN_QUIET,
+        "{quiet} benign captures quiet, {BENIGN_QUIET} wanted"
+    );
+    assert!(
+        noisy.is_empty(),
+        "more than {} low alerts: {}",
+        expected.benign.max_low,
+        noisy.join(", ")
+    );
 }

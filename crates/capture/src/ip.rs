@@ -315,19 +315,19 @@ impl Datagram {
             if *start >= end {
                 break;
             }
-            if *start > at {
-                if let Some(part) = payload.get(at - offset..*start - offset) {
-                    new.push((at, part.to_vec()));
-                    added += part.len();
-                }
-            }
-            at = at.max(stop);
-        }
-        if at < end {
-            if let Some(part) = payload.get(at - offset..) {
+            if *start > at
+                && let Some(part) = payload.get(at - offset..*start - offset)
+            {
                 new.push((at, part.to_vec()));
                 added += part.len();
             }
+            at = at.max(stop);
+        }
+        if at < end
+            && let Some(part) = payload.get(at - offset..)
+        {
+            new.push((at, part.to_vec()));
+            added += part.len();
         }
         self.pieces.append(&mut new);
         self.pieces.sort_by_key(|p| p.0);

@@ -61,7 +61,7 @@ impl Atom {
                 match single {
                     Some(one) => out.collect(rows, |row| values.get(row) == Some(&one)),
                     None => {
-                        out.collect(rows, |row| values.get(row).is_some_and(|v| holds(set, *v)))
+                        out.collect(rows, |row| values.get(row).is_some_and(|v| holds(set, *v)));
                     }
                 }
                 clear_nulls(array, out);

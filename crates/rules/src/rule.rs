@@ -282,7 +282,7 @@ impl Rule {
         };
         let mut found = Vec::new();
         let mut error = |code, at, message: String, help: &str| {
-            found.push(Diagnostic::error(code, name, at, message).help(help))
+            found.push(Diagnostic::error(code, name, at, message).help(help));
         };
         if uuid::Uuid::parse_str(&file.id.value).is_err() {
             error(

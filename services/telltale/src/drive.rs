@@ -216,7 +216,7 @@ pub fn run(
             if let Some(frame) = pipeline.take_frame()? {
                 go_on = each(frame)?;
             }
-            if packets % 4096 == 0 {
+            if packets.is_multiple_of(4096) {
                 bar.set_position(done_bytes + reader.bytes_read());
                 bar.set_message(format!("{} packets", pipeline.counters().packets));
             }

@@ -519,7 +519,7 @@ impl Pipeline {
             }
             Recognised::NeedMore if tries < MAX_TRIES => flow.keep_undecided = true,
             Recognised::NeedMore | Recognised::No if tries >= MAX_TRIES => {
-                flow.analysis = Analysis::Opaque
+                flow.analysis = Analysis::Opaque;
             }
             Recognised::NeedMore | Recognised::No => {}
         }

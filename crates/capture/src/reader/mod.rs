@@ -62,7 +62,11 @@ enum Stop {
 
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
-        if error.get_ref().is_some_and(|e| e.is::<source::TooLarge>()) {
+        if error.get_ref().is_some_and(
+            <dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static>::is::<
+                source::TooLarge,
+            >,
+        ) {
             Self::TooLarge
         } else {
             Self::Io(error)

@@ -47,7 +47,7 @@ impl State {
                 self.interfaces.clear();
             }
             let len = source.u32(4, self.big) as usize;
-            if !(12..=MAX_BLOCK).contains(&len) || len % 4 != 0 {
+            if !(12..=MAX_BLOCK).contains(&len) || !len.is_multiple_of(4) {
                 return Err(Stop::Damaged(format!("a block of {len} bytes cannot be")));
             }
             match source.fill(len)? {

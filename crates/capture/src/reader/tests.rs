@@ -33,7 +33,9 @@ fn pcap(nanos: bool, big: bool, packets: &[(u32, u32, &[u8])]) -> Vec<u8> {
     out
 }
 
-fn all(bytes: Vec<u8>) -> (Vec<(u64, i64, Vec<u8>)>, Option<CaptureError>) {
+type Seen = (u64, i64, Vec<u8>);
+
+fn all(bytes: Vec<u8>) -> (Vec<Seen>, Option<CaptureError>) {
     let mut reader = match Reader::new("test", Box::new(Cursor::new(bytes))) {
         Ok(reader) => reader,
         Err(error) => return (Vec::new(), Some(error)),

@@ -97,14 +97,14 @@ fn repeat(rule: &str) -> Result<Repeat, String> {
                     .parse()
                     .ok()
                     .filter(|n| *n > 0)
-                    .ok_or_else(|| format!("INTERVAL={value}"))?
+                    .ok_or_else(|| format!("INTERVAL={value}"))?;
             }
             "COUNT" => parsed.count = Some(value.parse().map_err(|_| format!("COUNT={value}"))?),
             "UNTIL" => {
                 parsed.until = Some(
                     NaiveDateTime::parse_from_str(value.trim_end_matches('Z'), "%Y%m%dT%H%M%S")
                         .map_err(|_| format!("UNTIL={value}"))?,
-                )
+                );
             }
             "BYDAY" => {
                 for day in value.split(',') {

@@ -216,6 +216,9 @@ pub(crate) mod rows {
     use crate::diagnostic::Diagnostic;
     use std::collections::BTreeMap;
 
+    /// A line of the file and its cells by column.
+    pub(crate) type Row = (u32, BTreeMap<String, String>);
+
     pub(crate) struct Reader<'t> {
         name: String,
         pub header: Vec<String>,
@@ -243,9 +246,7 @@ pub(crate) mod rows {
         }
 
         /// Line and cells by column.
-        pub(crate) fn next(
-            &mut self,
-        ) -> Option<Result<(u32, BTreeMap<String, String>), Diagnostic>> {
+        pub(crate) fn next(&mut self) -> Option<Result<Row, Diagnostic>> {
             Some(match self.records.next()? {
                 Ok(record) => {
                     let line = record

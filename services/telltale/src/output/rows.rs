@@ -124,12 +124,6 @@ impl RowWriter {
         })
     }
 
-    /// Rows written so far.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// Writes the wanted rows of a frame.
     ///
     /// # Errors

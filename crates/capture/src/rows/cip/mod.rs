@@ -499,7 +499,7 @@ impl Analyzer for CipFlow {
                 cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
             }
             Framing::Resync { error, .. } => {
-                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes)
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
             }
         }
     }
