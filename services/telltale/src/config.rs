@@ -133,7 +133,10 @@ impl Config {
                 }
                 figment = figment.merge(Toml::file_exact(path));
             }
-            None => figment = figment.merge(Toml::file_exact("telltale.toml")),
+            None if Path::new("telltale.toml").is_file() => {
+                figment = figment.merge(Toml::file_exact("telltale.toml"));
+            }
+            None => {}
         }
         figment
             .merge(
