@@ -67,7 +67,12 @@ fn compare(frame: &Map<String, Json>, ours: &[RowValues]) -> Vec<String> {
         .iter()
         .map(|r| u64::from(matches!(r.get("is_response"), Value::Bool(true))))
         .collect();
-    out.extend(differ("response bit", &numbers(frame, "cip.rr"), &marked));
+    // tshark prints the bit again for services of the connection manager.
+    let mut bits = numbers(frame, "cip.rr");
+    if !texts(frame, "cip.cm.sc").is_empty() && bits.windows(2).all(|w| w[0] == w[1]) {
+        bits.truncate(services.len());
+    }
+    out.extend(differ("response bit", &bits, &marked));
     let answers: Vec<RowValues> = services
         .iter()
         .filter(|r| matches!(r.get("is_response"), Value::Bool(true)))
@@ -88,7 +93,12 @@ fn compare(frame: &Map<String, Json>, ours: &[RowValues]) -> Vec<String> {
         ("cip.instance", "instance"),
         ("cip.connpoint", "connection_point"),
     ] {
-        let truth = numbers(frame, field);
+        let mut truth = numbers(frame, field);
+        // To the answer of an unconnected send tshark adds the path of the send itself.
+        let answers_send = answers.len() == 1 && numbers(frame, "cip.class").first() == Some(&6);
+        if answers_send && truth.len() > 1 && segments(&services, kind).len() + 1 == truth.len() {
+            truth.remove(0);
+        }
         // A response's path is that of its request; where tshark found none, there is nothing to compare.
         if !truth.is_empty() || (requests && !unmarked) {
             out.extend(differ(field, &truth, &segments(&services, kind)));

@@ -10,6 +10,7 @@
 pub mod cotp;
 pub mod data;
 pub mod item;
+mod parts;
 mod pdu;
 mod session;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod userdata;
 pub use cotp::{Connection, Cotp};
 pub use data::{DataItem, DataItems, Values};
 pub use item::{Item, Items, Variable};
+pub use parts::{Jobs, Parts};
 pub use pdu::{BAD_HEADER, Body, Payload, Pdu, ReturnCodes, Setup, parse};
 pub use session::{Assembled, Key, MAX_REASSEMBLY, Reassembly, Session, TOO_LONG};
 pub use tpkt::{next_pdu, probe};

@@ -403,10 +403,21 @@ impl<'a> Userdata<'a> {
         })
     }
 
+    /// The return codes that answer a table that modifies (1/8) or forces (1/9).
+    pub fn table_codes(&self) -> impl Iterator<Item = u8> + 'a {
+        let mine = self.kind != Kind::Request && matches!(self.sub, 8 | 9);
+        let data = if mine { self.table_data().unwrap_or_default() } else { &[] };
+        let (count, codes) = match data {
+            [hi, lo, codes @ ..] => (usize::from(u16::from_be_bytes([*hi, *lo])), codes),
+            _ => (0, data),
+        };
+        codes.iter().copied().take(count)
+    }
+
     /// The values that a watched variable table answers (1/2 push or response).
     #[must_use]
     pub fn table_values(&self) -> Option<DataItems<'a>> {
-        if self.kind == Kind::Request || !matches!(self.sub, 2 | 8 | 9) {
+        if self.kind == Kind::Request || self.sub != 2 {
             return None;
         }
         let (count, rest) = self.table_data()?.split_first_chunk::<2>()?;

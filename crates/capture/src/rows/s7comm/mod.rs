@@ -40,8 +40,10 @@ pub(crate) struct S7commFlow {
     texts: Texts,
     /// Rack and slot of the server, as text.
     station: String,
-    /// Last system status list asked for, by sequence number: later parts do not repeat it.
-    szl: Option<(u8, u16, u16)>,
+    /// Long userdata answers, by direction.
+    parts: [s7comm::Parts; 2],
+    /// Requests whose data the controller pushes later.
+    jobs: s7comm::Jobs,
     uploads: Vec<(u32, s7comm::Block)>,
 }
 
@@ -53,7 +55,8 @@ impl S7commFlow {
             connecting: None,
             texts: Texts::default(),
             station: String::new(),
-            szl: None,
+            parts: Default::default(),
+            jobs: s7comm::Jobs::default(),
             uploads: Vec::new(),
         }
     }
@@ -278,8 +281,31 @@ impl S7commFlow {
             });
             head.error_code = error;
         }
-        let asked = waited.as_ref().and_then(asked_pdu);
+        // Parts and jobs are taken out while what borrows from them is decoded.
+        let dir = cx.sender.index();
+        let mut parts = self.parts.get_mut(dir).map(std::mem::take).unwrap_or_default();
+        let jobs = std::mem::take(&mut self.jobs);
+        let (body, job) = match body {
+            Body::Userdata(u) => {
+                let pushed = direction == Direction::Unsolicited;
+                let job = if pushed { jobs.find(u.group, u.sequence) } else { None };
+                (Body::Userdata(parts.join(&u)), job)
+            }
+            other => (other, None),
+        };
+        let asked = waited.as_ref().and_then(asked_pdu).or_else(|| unit_pdu(job?));
         self.body(cx, &mut head, pdu, &body, asked.as_ref());
+        let goes_on = match &body {
+            Body::Userdata(u) if userdata::goes_on(u, asked.as_ref()) => Some((u.group, u.sequence)),
+            _ => None,
+        };
+        self.jobs = jobs;
+        if let (Some((group, sequence)), Some(waited)) = (goes_on, &waited) {
+            self.jobs.remember(group, sequence, &waited.bytes);
+        }
+        if let Some(slot) = self.parts.get_mut(dir) {
+            *slot = parts;
+        }
         if let Some(waited) = waited {
             self.session.pending.recycle(waited);
         }
@@ -349,7 +375,11 @@ impl S7commFlow {
 
 /// The request that a waiting entry holds.
 fn asked_pdu(request: &Pending) -> Option<Pdu<'_>> {
-    match s7comm::parse(&request.bytes) {
+    unit_pdu(&request.bytes)
+}
+
+fn unit_pdu(unit: &[u8]) -> Option<Pdu<'_>> {
+    match s7comm::parse(unit) {
         Ok(Payload::S7(pdu)) => Some(pdu),
         _ => None,
     }
@@ -405,6 +435,9 @@ impl Analyzer for S7commFlow {
 
     fn gap(&mut self, cx: &mut Cx<'_>, _lost: u64) {
         if let Some(parts) = self.session.reassembly.get_mut(cx.sender.index()) {
+            parts.reset();
+        }
+        if let Some(parts) = self.parts.get_mut(cx.sender.index()) {
             parts.reset();
         }
     }

@@ -18,6 +18,15 @@ pub(super) fn failure(u: &Userdata<'_>) -> Option<u32> {
     }
 }
 
+/// Will the controller push data of this job, by the number of its answer?
+pub(super) fn goes_on(answer: &Userdata<'_>, asked: Option<&Pdu<'_>>) -> bool {
+    let named = match asked.map(Pdu::body) {
+        Some(Ok(Body::Userdata(asked))) => asked.table().is_some() || asked.cyclic_items().is_some(),
+        _ => false,
+    };
+    named && answer.kind == Kind::Response && answer.sequence != 0
+}
+
 impl S7commFlow {
     pub(super) fn userdata(
         &mut self,
@@ -97,35 +106,20 @@ impl S7commFlow {
         );
     }
 
-    fn szl(
-        &mut self,
-        cx: &mut Cx<'_>,
-        head: &mut Head,
-        u: &Userdata<'_>,
-        asked: Option<&Userdata<'_>>,
-    ) {
-        // Later parts of an answer carry no list id; the first part or the request does.
-        let later = u.kind == Kind::Response
-            && u.data_unit.is_some_and(|d| d != 0)
-            && self.later_part(u, asked);
-        let list = if later { None } else { u.szl() };
+    fn szl(&mut self, cx: &mut Cx<'_>, head: &mut Head, u: &Userdata<'_>, asked: Option<&Userdata<'_>>) {
+        let list = u.szl();
+        // A request for a later part names no list: the parts that came say which.
+        let under_way = || self.parts.get(cx.sender.other().index()).and_then(|parts| parts.under_way(u)?.szl());
         let id = list
-            .map(|l| (l.id, l.index))
-            .or_else(|| asked.and_then(Userdata::szl).map(|l| (l.id, l.index)))
-            .or_else(|| {
-                self.szl
-                    .filter(|(seq, ..)| *seq == u.sequence)
-                    .map(|(_, id, index)| (id, index))
-            });
+            .or_else(|| asked.and_then(Userdata::szl))
+            .or_else(under_way)
+            .map(|l| (l.id, l.index));
         if let Some((id, index)) = id {
-            if u.kind == Kind::Response {
-                self.szl = Some((u.sequence, id, index));
-            }
             head.row.szl_id = Some(id);
             head.row.szl_index = Some(index);
             put!(&mut self.texts.object, "szl:{id:#06x}:{index:#06x}");
         }
-        if let Some(list) = list.filter(|_| u.kind == Kind::Response) {
+        if let Some(list) = list.filter(|_| u.kind == Kind::Response && !u.more) {
             for (index, text) in list.texts().filter(|(_, text)| !text.is_empty()) {
                 if !self.texts.text.is_empty() {
                     self.texts.text.push_str("; ");
@@ -140,16 +134,6 @@ impl S7commFlow {
             None => ObjectClass::None,
         };
         self.whole(cx, head, u, class);
-    }
-
-    /// Is this a later part of an answer whose first part was seen?
-    fn later_part(&self, u: &Userdata<'_>, asked: Option<&Userdata<'_>>) -> bool {
-        // The first request has no sequence number yet, those for later parts repeat it.
-        let continues = asked.is_none_or(|a| a.sequence != 0 && a.szl().is_none());
-        continues
-            && self
-                .szl
-                .is_some_and(|(sequence, ..)| sequence == u.sequence)
     }
 
     fn blocks(
@@ -169,7 +153,9 @@ impl S7commFlow {
             head.row.block_type =
                 kind.and_then(telltale_dissect::s7comm::transfer::block_type_name);
         }
-        for (kind, count) in u.block_counts() {
+        // A long list counts once, when its last part came.
+        let listed = (!u.more).then_some(u);
+        for (kind, count) in listed.iter().flat_map(|u| u.block_counts()) {
             if !self.texts.text.is_empty() {
                 self.texts.text.push(' ');
             }
@@ -179,7 +165,9 @@ impl S7commFlow {
             }
             put!(&mut self.texts.text, ":{count}");
         }
-        self.texts.data.extend(u.block_numbers().map(f64::from));
+        self.texts
+            .data
+            .extend(listed.iter().flat_map(|u| u.block_numbers()).map(f64::from));
         let class = if block.is_some() || kind.is_some() {
             ObjectClass::Block
         } else {
@@ -281,6 +269,16 @@ impl S7commFlow {
             return self.answers(cx, head, u, values, || {
                 table.as_mut().and_then(Iterator::next).map(|e| e.variable)
             });
+        }
+        let total = u.table_codes().count();
+        let mut table = asked.and_then(Userdata::table);
+        for (index, code) in u.table_codes().enumerate() {
+            let variable = table.as_mut().and_then(Iterator::next).map(|e| e.variable);
+            let code = DataItem { return_code: code, transport_size: 0, length: 0, data: &[] };
+            self.entry(cx, head, u, (index, total), variable.as_ref(), Some(&code));
+        }
+        if total > 0 {
+            return;
         }
         self.whole(cx, head, u, ObjectClass::None);
     }
