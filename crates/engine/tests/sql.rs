@@ -1,0 +1,233 @@
+//! Every function of docs/sql.md with an example, and every refusal with its place.
+
+use serde_json::{Map, Value, json};
+use telltale_engine::Engine;
+use telltale_rules::site::assets::Assets;
+use telltale_rules::site::list::List;
+use telltale_rules::{RuleSet, Site};
+use telltale_schema::value::{RowDefaults, batch, row_from_json};
+use telltale_schema::{TableBatch, TableId};
+
+fn rule(sql: &str) -> String {
+    let sql = sql.replace('\n', "\n  ");
+    format!(
+        "id: 89e63681-421f-530b-8a2a-1e36d390fced\nname: test\ndescription: test\nseverity: low\nconfidence: low\nstatus: experimental\nscope: site\n\
+         sql: |\n  {sql}\nparameters: {{limit: 85, who: 10.0.0.1}}\nrequires: {{lists: [masters], calendars: [maintenance]}}\nattack: []\nresponse: []\n\
+         sentence: test\ncorrelation_key: []\ntests: []\n"
+    )
+}
+
+fn rows() -> TableBatch {
+    let given = [
+        json!({"function": "write_single_register", "object_type": "holding_register", "object_first": 100, "object_count": 1, "data": [90], "transaction_id": 5}),
+        json!({"function": "read_coils", "object_type": "coil", "object_first": 0, "object_count": 8, "client_ip": "10.9.0.7"}),
+        json!({"function": "read_coils", "direction": "response", "data": [0, 1], "client_ip": "10.9.0.7"}),
+    ];
+    let rows: Vec<_> = given
+        .iter()
+        .enumerate()
+        .map(|(n, row)| {
+            let row: &Map<String, Value> = row.as_object().unwrap();
+            // 2026-01-01T08:00:00Z, a Thursday
+            let defaults = RowDefaults {
+                row_no: n as u64,
+                event_time: 1_767_254_400_000_000_000,
+            };
+            row_from_json(TableId::Modbus, row, &defaults).unwrap()
+        })
+        .collect();
+    batch(TableId::Modbus, &rows).unwrap()
+}
+
+fn site() -> Site {
+    let mut site = Site::builtin_default();
+    site.zone = chrono_tz::Europe::Vienna;
+    let list = json!([{"client": "10.0.0.0/24", "server": "*"}]);
+    let list: Vec<Map<String, Value>> = serde_json::from_value(list).unwrap();
+    site.lists
+        .insert("masters".to_owned(), List::from_json(&list));
+    let assets: Vec<Map<String, Value>> = serde_json::from_value(
+        json!([{"ip": "10.0.0.2", "name": "PLC-1", "role": "plc", "zone": "process", "level": 1}]),
+    )
+    .unwrap();
+    site.assets = Assets::from_json(&assets);
+    site
+}
+
+fn matching(condition: &str) -> Vec<usize> {
+    let text = rule(&format!("SELECT * FROM modbus WHERE {condition}"));
+    let (set, found) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
+    assert!(found.is_empty(), "{found:?}");
+    let (mut engine, found) = Engine::compile(&set, &site());
+    assert!(found.is_empty(), "{condition}: {found:?}");
+    let mut hits = Vec::new();
+    engine.matches(&rows(), |_, row| hits.push(row));
+    hits
+}
+
+#[test]
+fn functions_and_literals() {
+    for (condition, want) in [
+        ("function = 'write_single_register'", vec![0]),
+        ("function <> 'write_single_register'", vec![1, 2]),
+        ("function LIKE 'read%' AND direction = 'request'", vec![1]),
+        ("upper(function) = 'READ_COILS'", vec![1, 2]),
+        (
+            "operation IN ('write', 'control') AND direction = 'request'",
+            vec![0],
+        ),
+        (
+            "operation NOT IN ('read') AND direction = 'request'",
+            vec![0],
+        ),
+        ("client_ip = '10.0.0.1'", vec![0]),
+        ("client_ip <> '10.0.0.1'", vec![1, 2]),
+        ("client_ip = $who", vec![0]),
+        ("data_max > $limit", vec![0]),
+        ("transaction_id = 5", vec![0]),
+        ("transaction_id IS NULL", vec![1, 2]),
+        ("object_first BETWEEN 50 AND 150", vec![0]),
+        ("object_first < 1 OR data_max >= 90", vec![0, 1]),
+        ("in_list('masters', client_ip, server_ip)", vec![0]),
+        ("NOT in_list('masters', client_ip)", vec![1, 2]),
+        ("in_calendar('maintenance', server_ip, event_time)", vec![]),
+        ("cidr_match(client_ip, '10.9.0.0/16')", vec![1, 2]),
+        ("overlaps(5, 20)", vec![1]),
+        ("value_at(1) = 1", vec![2]),
+        ("local_hour(event_time) = 9", vec![0, 1, 2]),
+        ("local_dow(event_time) = 4", vec![0, 1, 2]),
+        (
+            "asset_role(server_ip) = 'plc' AND asset_role(client_ip) = 'unknown'",
+            vec![0, 1, 2],
+        ),
+        ("asset_zone(server_ip) <> 'process'", vec![]),
+        (
+            "asset_level(server_ip) = '1' AND asset_name(server_ip) = 'PLC-1'",
+            vec![0, 1, 2],
+        ),
+        ("regexp_like(object_type, '^hold')", vec![0]),
+    ] {
+        assert_eq!(matching(condition), want, "{condition}");
+    }
+}
+
+#[test]
+fn refusals_name_code_and_place() {
+    for (sql, code, line, help) in [
+        ("SELEC * FROM modbus", "TT-SQL-001", 9, ""),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 ORDER BY unit_id",
+            "TT-SQL-003",
+            9,
+            "suppression",
+        ),
+        (
+            "SELECT count(*) FROM modbus WHERE unit_id = 1 GROUP BY unit_id",
+            "TT-SQL-003",
+            9,
+            "one row",
+        ),
+        (
+            "SELECT * FROM modbus JOIN flow ON true WHERE unit_id = 1",
+            "TT-SQL-004",
+            9,
+            "in_list",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id IN (SELECT 1)",
+            "TT-SQL-004",
+            9,
+            "in_list",
+        ),
+        (
+            "SELECT * FROM modbuss WHERE unit_id = 1",
+            "TT-SQL-005",
+            9,
+            "`modbus`",
+        ),
+        ("SELECT * FROM modbus", "TT-SQL-006", 9, ""),
+        (
+            "SELECT unit_id FROM modbus WHERE unit_id = 1",
+            "TT-SQL-007",
+            9,
+            "SELECT *",
+        ),
+        (
+            "SELECT * FROM modbus\nWHERE unitid = 1",
+            "TT-SQL-008",
+            10,
+            "`unit_id`",
+        ),
+        (
+            "SELECT * FROM modbus WHERE in_lst('masters', client_ip)",
+            "TT-SQL-010",
+            9,
+            "`in_list`",
+        ),
+        (
+            "SELECT * FROM modbus WHERE event_time > now()",
+            "TT-SQL-011",
+            9,
+            "event_time",
+        ),
+        (
+            "SELECT * FROM modbus WHERE random() > 0.5",
+            "TT-SQL-011",
+            9,
+            "event_time",
+        ),
+        (
+            "SELECT * FROM modbus WHERE operation = 'write'",
+            "TT-SQL-012",
+            9,
+            "direction",
+        ),
+        (
+            "SELECT * FROM modbus WHERE function = 'read_coil'",
+            "TT-SQL-022",
+            9,
+            "",
+        ),
+        (
+            "SELECT * FROM modbus WHERE client_ip = 'plc'",
+            "TT-SQL-022",
+            9,
+            "",
+        ),
+        (
+            "SELECT * FROM modbus WHERE in_list('other', client_ip)",
+            "TT-SQL-022",
+            9,
+            "",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = unit_id",
+            "TT-SQL-024",
+            9,
+            "",
+        ),
+        (
+            "SELECT * FROM modbus WHERE 1 = 2 AND unit_id = 1",
+            "TT-SQL-024",
+            9,
+            "",
+        ),
+    ] {
+        let text = rule(sql);
+        let (set, found) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
+        assert!(found.is_empty(), "{found:?}");
+        let (_, found) = Engine::compile(&set, &site());
+        let first = found.first().unwrap_or_else(|| panic!("{sql} is accepted"));
+        assert_eq!((first.code, first.line), (code, line), "{sql}: {first}");
+        assert!(first.to_string().contains(help), "{sql}: {first}");
+    }
+}
+
+#[test]
+fn a_rule_that_lacks_content_is_not_applicable() {
+    let text = rule("SELECT * FROM modbus WHERE in_list('masters', client_ip)");
+    let (set, _) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
+    let (engine, found) = Engine::compile(&set, &Site::builtin_default());
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(engine.not_applicable()[0].missing, ["list `masters`"]);
+}
