@@ -6,6 +6,8 @@
 
 pub mod attack;
 mod diagnostic;
+#[cfg(test)]
+mod editors;
 mod finding;
 mod rule;
 mod ruleset;
@@ -14,6 +16,6 @@ pub mod testcase;
 
 pub use diagnostic::{Diagnostic, Level};
 pub use finding::Finding;
-pub use rule::{Confidence, Entities, Requires, Rule, Severity, Status, Suppression};
+pub use rule::{Confidence, Entities, Requires, Rule, Severity, Status};
 pub use ruleset::RuleSet;
 pub use site::Site;

@@ -17,6 +17,7 @@ impl RuleSet {
     ) -> (Self, Vec<Diagnostic>) {
         let mut found = Vec::new();
         let mut by_id: BTreeMap<String, Rule> = BTreeMap::new();
+        let mut by_name: BTreeMap<String, String> = BTreeMap::new();
         for (name, text) in texts {
             let (rule, mut diagnostics) = Rule::parse(name, text);
             found.append(&mut diagnostics);
@@ -32,6 +33,18 @@ impl RuleSet {
                     .help("make a new id with `telltale rule new`"),
                 ),
                 None => {
+                    let folded = rule.name.to_lowercase();
+                    if let Some(other) = by_name.insert(folded, rule.file.clone()) {
+                        found.push(
+                            Diagnostic::warning(
+                                "TT-RULE-012",
+                                name,
+                                rule.name_at,
+                                format!("{other} has the same name"),
+                            )
+                            .help("people tell alerts apart by the rule's name"),
+                        );
+                    }
                     by_id.insert(rule.id.clone(), rule);
                 }
             }
@@ -55,25 +68,28 @@ impl RuleSet {
                 .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
         }
         let mut texts = Vec::new();
+        let mut unreadable = Vec::new();
         for file in files {
-            let text = std::fs::read_to_string(&file)
-                .map_err(|e| std::io::Error::new(e.kind(), format!("{}: {e}", file.display())))?;
-            texts.push((file.display().to_string(), text));
+            let name = file.display().to_string();
+            match std::fs::read_to_string(&file) {
+                Ok(text) => texts.push((name, text)),
+                Err(error) => unreadable.push(
+                    Diagnostic::error("TT-RULE-013", &name, (0, 0), error.to_string())
+                        .help("a rule file is readable UTF-8 text"),
+                ),
+            }
         }
-        Ok(Self::from_texts(
-            texts.iter().map(|(n, t)| (n.as_str(), t.as_str())),
-        ))
+        let (set, found) = Self::from_texts(texts.iter().map(|(n, t)| (n.as_str(), t.as_str())));
+        unreadable.extend(found);
+        Ok((set, unreadable))
     }
 
-    /// Content hash: equal sets have equal hashes.
+    /// Content hash over all that is in the files, wherever they lie.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for rule in &self.rules {
-            for part in [&rule.id, &rule.version, &rule.sql, rule.severity.as_str()] {
-                hasher.update(part.as_bytes());
-                hasher.update(&[0]);
-            }
+            hasher.update(rule.content.as_bytes());
         }
         hasher
             .finalize()

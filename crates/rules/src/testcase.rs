@@ -7,6 +7,7 @@ use telltale_schema::value::{RowDefaults, RowError, RowValues, row_from_json};
 
 /// What a case expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The rule fires at least once.
@@ -19,6 +20,7 @@ pub enum Kind {
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TestCase {
     /// What it shows.
@@ -43,6 +45,7 @@ pub struct TestCase {
 
 /// Site content of one case.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Context {
     /// Rows of lists, by name.
@@ -58,6 +61,9 @@ pub struct Context {
 
 /// Time of a case's first row: 2026-01-01T08:00:00Z.
 pub const START_NS: i64 = 1_767_254_400_000_000_000;
+
+/// Most rows of one case.
+pub const MAX_ROWS: usize = 100_000;
 
 /// `3s`, `250ms`, `2m`, `1h`, `1d` in nanoseconds.
 #[must_use]
@@ -76,7 +82,10 @@ pub fn duration_ns(text: &str) -> Option<i64> {
     };
     #[allow(clippy::cast_possible_truncation)]
     let ns = (number * unit) as i64;
-    (number >= 0.0).then_some(ns)
+    // ten years: times of tests and suppressions stay far from the end of the clock
+    (0.0..=3650.0 * 86_400e9)
+        .contains(&(number * unit))
+        .then_some(ns)
 }
 
 impl TestCase {
@@ -118,10 +127,19 @@ impl TestCase {
                         .and_then(|t| t.split_once("every"))
                         .and_then(|(n, d)| Some((n.trim().parse::<i64>().ok()?, duration_ns(d)?)));
                     parsed
-                        .filter(|p| (1..=100_000).contains(&p.0))
+                        .filter(|p| p.0 >= 1)
                         .ok_or_else(|| wrong("repeat", &v))?
                 }
             };
+            if given.len() + usize::try_from(times).unwrap_or(usize::MAX) > MAX_ROWS {
+                return Err(format!(
+                    "row {}: more than {MAX_ROWS} rows in one test",
+                    n + 1
+                ));
+            }
+            if every.saturating_mul(times) > duration_ns("3650d").unwrap_or(i64::MAX) {
+                return Err(format!("row {}: repeats for more than ten years", n + 1));
+            }
             for i in 0..times {
                 given.push((START_NS + at + i * every, n, row.clone()));
             }
@@ -153,6 +171,29 @@ mod tests {
         assert_eq!(duration_ns("1h"), Some(3_600_000_000_000));
         assert_eq!(duration_ns("x"), None);
         assert_eq!(duration_ns("3"), None);
+        assert_eq!(duration_ns("-3s"), None);
+        assert_eq!(
+            duration_ns("99999999999d"),
+            None,
+            "past the end of the clock"
+        );
+    }
+
+    #[test]
+    fn a_case_is_bounded() {
+        for (repeat, why) in [
+            ("100001 every 1s", "more than 100000 rows"),
+            ("2 every 3650d", "ten years"),
+            ("0 every 1s", "no repeat"),
+            ("x", "no repeat"),
+        ] {
+            let text = format!(
+                "{{name: x, kind: match, table: modbus, rows: [{{function: read_coils, repeat: {repeat}}}]}}"
+            );
+            let case: TestCase = serde_saphyr::from_str(&text).unwrap();
+            let error = case.expand().unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
     }
 
     #[test]

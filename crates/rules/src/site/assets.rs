@@ -1,6 +1,6 @@
 //! `assets.csv`: devices by address, with name, zone, Purdue level and role.
 
-use super::list::rows::Reader;
+use super::table::Reader;
 use crate::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -51,23 +51,20 @@ impl Assets {
             Ok(reader) => reader,
             Err(diagnostic) => return (Self::default(), vec![diagnostic]),
         };
-        for column in &reader.header {
-            if !COLUMNS.contains(&column.as_str()) {
-                let near = telltale_schema::nearest(column, COLUMNS.into_iter());
-                found.push(
-                    Diagnostic::error("TT-SITE-030", name, (1, 0), format!("no column `{column}`"))
-                        .help(
-                            near.map_or(format!("columns are {}", COLUMNS.join(", ")), |n| {
-                                format!("did you mean `{n}`?")
-                            }),
-                        ),
-                );
-            }
-        }
+        found.extend(reader.check_columns(&COLUMNS, "TT-SITE-030"));
         while let Some(row) = reader.next() {
             match row {
                 Err(diagnostic) => found.push(diagnostic),
                 Ok((line, row)) => match row.get("ip").map(|ip| ip.parse::<IpAddr>()) {
+                    Some(Ok(ip)) if by_ip.contains_key(&ip) => found.push(
+                        Diagnostic::error(
+                            "TT-SITE-032",
+                            name,
+                            (line, 0),
+                            format!("{ip} is listed twice"),
+                        )
+                        .help("the first row counts; leave the other out"),
+                    ),
                     Some(Ok(ip)) => {
                         by_ip.insert(ip, asset(|c| row.get(c).cloned()));
                     }

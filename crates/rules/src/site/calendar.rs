@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 /// A window as it is written.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Window {
     /// Device or network that it is for; all, if left out.
@@ -19,7 +20,8 @@ pub struct Window {
     pub from: String,
     /// Local end.
     pub until: String,
-    /// RFC 5545 recurrence of the start: `FREQ=WEEKLY;BYDAY=MO,TU` or `FREQ=DAILY`, with INTERVAL, COUNT, UNTIL.
+    /// RFC 5545 recurrence of the start, such as `FREQ=WEEKLY;BYDAY=MO,TU` or `FREQ=MONTHLY;BYDAY=1SA`;
+    /// counted from `from`, at most once a day, for 30 years.
     #[serde(default)]
     pub rrule: Option<String>,
     /// Who planned it.
@@ -30,22 +32,19 @@ pub struct Window {
     pub note: Option<String>,
 }
 
-/// Which days a window repeats on.
-#[derive(Debug, Clone)]
-struct Repeat {
-    weekly: bool,
-    interval: i64,
-    days: Vec<u32>,
-    count: Option<i64>,
-    until: Option<NaiveDateTime>,
-}
+/// Most repetitions of one window that are kept.
+const MAX_STARTS: u16 = 12_000;
+
+/// How far ahead of its first start a window repeats. Bounded by the window's own
+/// start and never by a clock, so that equal files answer equally for ever.
+const HORIZON_YEARS: u32 = 30;
 
 #[derive(Debug, Clone)]
 struct Planned {
     net: Option<IpNet>,
-    from: NaiveDateTime,
+    /// Local starts, sorted; one for a window that does not repeat.
+    starts: Vec<NaiveDateTime>,
     length: Duration,
-    repeat: Option<Repeat>,
 }
 
 /// A calendar. Empty says: nothing is planned.
@@ -66,69 +65,63 @@ fn local(text: &str) -> Option<NaiveDateTime> {
         })
 }
 
-fn repeat(rule: &str) -> Result<Repeat, String> {
-    let mut parsed = Repeat {
-        weekly: false,
-        interval: 1,
-        days: Vec::new(),
-        count: None,
-        until: None,
-    };
-    let mut frequency = false;
-    for part in rule.trim_start_matches("RRULE:").split(';') {
-        let (key, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("`{part}` is no part of an RRULE"))?;
-        match key {
-            "FREQ" => {
-                frequency = true;
-                parsed.weekly = match value {
-                    "DAILY" => false,
-                    "WEEKLY" => true,
-                    _ => {
-                        return Err(format!(
-                            "FREQ={value} is not supported; write DAILY or WEEKLY"
-                        ));
-                    }
-                };
+/// Local starts of a repeating window. The rule is expanded on the wall clock (the
+/// crate sees it as UTC), so that a window keeps its local hours on both sides of a
+/// daylight saving change.
+fn repeat(rule: &str, first: NaiveDateTime, zone: Tz) -> Result<Vec<NaiveDateTime>, String> {
+    let wrong = |why: &str| format!("`rrule: {rule}`: {why}");
+    let mut parts = Vec::new();
+    for part in rule.trim().trim_start_matches("RRULE:").split(';') {
+        parts.push(match part.strip_prefix("UNTIL=") {
+            None => part.to_owned(),
+            Some(until) => {
+                let until = until_local(until, zone).ok_or_else(|| {
+                    wrong("UNTIL is written 20261231, 20261231T180000 or 20261231T170000Z")
+                })?;
+                format!("UNTIL={}Z", until.format("%Y%m%dT%H%M%S"))
             }
-            "INTERVAL" => {
-                parsed.interval = value
-                    .parse()
-                    .ok()
-                    .filter(|n| *n > 0)
-                    .ok_or_else(|| format!("INTERVAL={value}"))?;
-            }
-            "COUNT" => parsed.count = Some(value.parse().map_err(|_| format!("COUNT={value}"))?),
-            "UNTIL" => {
-                parsed.until = Some(
-                    NaiveDateTime::parse_from_str(value.trim_end_matches('Z'), "%Y%m%dT%H%M%S")
-                        .map_err(|_| format!("UNTIL={value}"))?,
-                );
-            }
-            "BYDAY" => {
-                for day in value.split(',') {
-                    let at = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
-                        .iter()
-                        .position(|d| *d == day)
-                        .ok_or_else(|| format!("BYDAY={day}"))?;
-                    parsed.days.push(u32::try_from(at).unwrap_or(0));
-                }
-            }
-            other => {
-                return Err(format!(
-                    "{other} is not supported; FREQ, INTERVAL, BYDAY, COUNT and UNTIL are"
-                ));
-            }
-        }
+        });
     }
-    if !frequency {
-        return Err("no FREQ".to_owned());
+    let start = rrule::Tz::UTC.from_utc_datetime(&first);
+    let last = first
+        .checked_add_months(chrono::Months::new(12 * HORIZON_YEARS))
+        .ok_or_else(|| wrong("starts too late"))?;
+    let set = parts
+        .join(";")
+        .parse::<rrule::RRule<rrule::Unvalidated>>()
+        .and_then(|rule| rule.build(start))
+        .map_err(|e| wrong(&e.to_string()))?;
+    let found = set
+        .before(rrule::Tz::UTC.from_utc_datetime(&last))
+        .all(MAX_STARTS);
+    if found.dates.len() >= usize::from(MAX_STARTS) {
+        return Err(wrong(&format!(
+            "gives {MAX_STARTS} windows or more in {HORIZON_YEARS} years; a window repeats once a day at most"
+        )));
     }
-    if parsed.count.is_some() && !parsed.days.is_empty() {
-        return Err("COUNT with BYDAY is not supported; write UNTIL".to_owned());
+    if found.dates.is_empty() {
+        return Err(wrong("never happens"));
     }
-    Ok(parsed)
+    Ok(found
+        .dates
+        .iter()
+        .map(chrono::DateTime::naive_utc)
+        .collect())
+}
+
+/// UNTIL as local time: a date is the whole day, a time with `Z` is UTC.
+fn until_local(text: &str, zone: Tz) -> Option<NaiveDateTime> {
+    if let Some(utc) = text.strip_suffix('Z') {
+        let utc = NaiveDateTime::parse_from_str(utc, "%Y%m%dT%H%M%S").ok()?;
+        return Some(zone.from_utc_datetime(&utc).naive_local());
+    }
+    NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S")
+        .ok()
+        .or_else(|| {
+            NaiveDate::parse_from_str(text, "%Y%m%d")
+                .ok()
+                .and_then(|day| day.and_hms_opt(23, 59, 59))
+        })
 }
 
 impl Calendar {
@@ -143,7 +136,7 @@ impl Calendar {
         for window in windows.unwrap_or_default() {
             let line = u32::try_from(window.referenced.line()).unwrap_or(0);
             all.push(
-                plan(&window.value)
+                plan(&window.value, zone)
                     .map_err(|why| Diagnostic::error("TT-SITE-021", name, (line, 0), why))?,
             );
         }
@@ -159,7 +152,10 @@ impl Calendar {
     /// What is wrong, in words.
     pub fn from_windows(windows: &[Window]) -> Result<Self, String> {
         Ok(Self {
-            windows: windows.iter().map(plan).collect::<Result<_, _>>()?,
+            windows: windows
+                .iter()
+                .map(|w| plan(w, Tz::UTC))
+                .collect::<Result<_, _>>()?,
             zone: Some(Tz::UTC),
         })
     }
@@ -179,11 +175,17 @@ impl Calendar {
     }
 }
 
-fn plan(window: &Window) -> Result<Planned, String> {
+fn plan(window: &Window, zone: Tz) -> Result<Planned, String> {
     let time = |text: &str| {
         local(text).ok_or_else(|| format!("`{text}` is no local time; write 2026-11-23T18:30:00"))
     };
     let (from, until) = (time(&window.from)?, time(&window.until)?);
+    if !(1970..=2200).contains(&from.year()) || !(1970..=2200).contains(&until.year()) {
+        return Err(format!(
+            "{} to {} is not between 1970 and 2200",
+            window.from, window.until
+        ));
+    }
     if until <= from {
         return Err(format!(
             "ends ({}) before it starts ({})",
@@ -199,61 +201,28 @@ fn plan(window: &Window) -> Result<Planned, String> {
                 .ok_or_else(|| format!("`{text}` is neither an address nor a network"))?,
         ),
     };
-    let repeat = window.rrule.as_deref().map(repeat).transpose()?;
     let length = until - from;
-    if repeat.is_some() && length > Duration::days(7) {
-        return Err("a repeating window lasts a week at most".to_owned());
-    }
+    let starts = match window.rrule.as_deref() {
+        None => vec![from],
+        Some(_) if length > Duration::days(7) => {
+            return Err("a repeating window lasts a week at most".to_owned());
+        }
+        Some(rule) => repeat(rule, from, zone)?,
+    };
     Ok(Planned {
         net,
-        from,
+        starts,
         length,
-        repeat,
     })
 }
 
 impl Planned {
     fn holds(&self, now: NaiveDateTime) -> bool {
-        let inside = |start: NaiveDateTime| now >= start && now < start + self.length;
-        let Some(repeat) = &self.repeat else {
-            return inside(self.from);
-        };
-        // a window that holds now began today or on one of the seven days before
-        (0..=7).any(|back| {
-            let date = now.date() - Duration::days(back);
-            let start = date.and_time(self.from.time());
-            inside(start) && repeat.on(self.from, start)
-        })
-    }
-}
-
-impl Repeat {
-    fn on(&self, first: NaiveDateTime, start: NaiveDateTime) -> bool {
-        if start < first || self.until.is_some_and(|until| start > until) {
-            return false;
-        }
-        let days = (start.date() - first.date()).num_days();
-        let day = start.weekday().num_days_from_monday();
-        let steps = if self.weekly {
-            let monday = |d: NaiveDateTime| {
-                d.date() - Duration::days(i64::from(d.weekday().num_days_from_monday()))
-            };
-            let weeks = (monday(start) - monday(first)).num_days() / 7;
-            let fits = if self.days.is_empty() {
-                day == first.weekday().num_days_from_monday()
-            } else {
-                self.days.contains(&day)
-            };
-            if !fits || weeks % self.interval != 0 {
-                return false;
-            }
-            weeks / self.interval
-        } else {
-            if days % self.interval != 0 || !(self.days.is_empty() || self.days.contains(&day)) {
-                return false;
-            }
-            days / self.interval
-        };
-        self.count.is_none_or(|count| steps < count)
+        // the last start that is not after now
+        self.starts
+            .partition_point(|start| *start <= now)
+            .checked_sub(1)
+            .and_then(|at| self.starts.get(at))
+            .is_some_and(|start| now - *start < self.length)
     }
 }

@@ -4,16 +4,24 @@ use crate::diagnostic::Diagnostic;
 use crate::site::list::List;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
+use telltale_schema::TableId;
 use telltale_schema::value::RowValues;
 
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Exception"))]
 #[serde(deny_unknown_fields)]
-struct Entry {
+pub(crate) struct Entry {
+    /// Id of the rule, or `*` for every rule.
     rule: String,
+    /// Columns with what they must be: an address, network, range, text or number, or several in `[]`.
     #[serde(rename = "match", default)]
     matches: Map<String, Json>,
+    /// Why these findings are accepted.
     reason: String,
+    /// Who answers for it.
     owner: String,
+    /// The day (midnight UTC) from which it no longer holds.
+    #[cfg_attr(test, schemars(with = "String"))]
     expires: serde_saphyr::Spanned<String>,
 }
 
@@ -28,8 +36,7 @@ pub struct Exception {
     pub owner: String,
     /// Until when, nanoseconds of event time.
     pub expires_ns: i64,
-    columns: Vec<String>,
-    list: List,
+    conditions: Vec<(String, List)>,
 }
 
 impl Exception {
@@ -37,10 +44,38 @@ impl Exception {
     #[must_use]
     pub fn covers(&self, rule: &str, row: &RowValues, at_ns: i64) -> bool {
         (self.rule == "*" || self.rule == rule) && at_ns < self.expires_ns && {
-            let values: Vec<_> = self.columns.iter().map(|c| row.get(c).clone()).collect();
-            self.list.contains(&values, at_ns)
+            // every column must fit one of its cells
+            self.conditions
+                .iter()
+                .all(|(column, cells)| cells.contains(std::slice::from_ref(row.get(column)), at_ns))
         }
     }
+}
+
+/// A column with the cells that it may fit: one, or several in `[]`.
+fn cells((column, value): (String, Json)) -> (String, List) {
+    let several = match value {
+        Json::Array(several) => several,
+        one => vec![one],
+    };
+    let rows: Vec<Map<String, Json>> = several
+        .into_iter()
+        .map(|cell| std::iter::once((column.clone(), cell)).collect())
+        .collect();
+    let list = List::from_json(&rows);
+    (column, list)
+}
+
+/// A name that is no column, and the nearest one that is.
+fn unknown_column(name: &str) -> Option<(&str, Option<&'static str>)> {
+    let columns = || TableId::ALL.iter().flat_map(|t| t.def().columns);
+    let known = columns().any(|c| c.name == name);
+    (!known).then(|| {
+        (
+            name,
+            telltale_schema::nearest(name, columns().map(|c| c.name)),
+        )
+    })
 }
 
 /// Parses the file; bad entries are named and left out.
@@ -79,14 +114,39 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
             );
             continue;
         }
-        let list = List::from_json(std::slice::from_ref(&entry.matches));
+        if let Some((column, near)) = entry.matches.keys().find_map(|c| unknown_column(c)) {
+            found.push(
+                Diagnostic::error(
+                    "TT-SITE-053",
+                    name,
+                    (line, 0),
+                    format!("no table has a column `{column}`"),
+                )
+                .help(near.map_or("see `telltale schema`".to_owned(), |n| {
+                    format!("did you mean `{n}`?")
+                })),
+            );
+            continue;
+        }
+        if entry.rule != "*" && uuid::Uuid::parse_str(&entry.rule).is_err() {
+            found.push(
+                Diagnostic::error(
+                    "TT-SITE-054",
+                    name,
+                    (line, 0),
+                    format!("`rule: {}` is no rule id", entry.rule),
+                )
+                .help("write the rule's id (`telltale rule list`), or \"*\" for every rule"),
+            );
+            continue;
+        }
+        let conditions = entry.matches.into_iter().map(cells).collect();
         all.push(Exception {
-            rule: entry.rule,
+            rule: entry.rule.to_lowercase(),
             reason: entry.reason,
             owner: entry.owner,
             expires_ns,
-            columns: list.columns.clone(),
-            list,
+            conditions,
         });
     }
     (all, found)

@@ -1,8 +1,9 @@
 //! `lists/<name>.csv`: rows of cells, each a literal, a CIDR, a range or `*`.
 
+use super::table::Reader;
 use crate::diagnostic::Diagnostic;
 use ipnet::IpNet;
-use rows::Reader;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use telltale_schema::value::Value;
 
@@ -21,6 +22,11 @@ enum Cell {
     Text(String),
 }
 
+/// A number as people write it: not `nan`, `inf` or `infinity`, which are names.
+fn finite(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|n| n.is_finite())
+}
+
 impl Cell {
     fn parse(text: &str) -> Self {
         let text = text.trim();
@@ -36,7 +42,7 @@ impl Cell {
         if let Some(mac) = telltale_schema::value::parse_mac(text) {
             return Self::Mac(mac);
         }
-        if let Ok(number) = text.parse::<f64>() {
+        if let Some(number) = finite(text) {
             return Self::Number(number);
         }
         if let Some((a, b)) = text.split_once('-') {
@@ -44,7 +50,7 @@ impl Cell {
             if let (Ok(a), Ok(b)) = (a.parse::<IpAddr>(), b.parse::<IpAddr>()) {
                 return Self::IpRange(a, b);
             }
-            if let (Ok(a), Ok(b)) = (a.parse::<f64>(), b.parse::<f64>()) {
+            if let (Some(a), Some(b)) = (finite(a), finite(b)) {
                 return Self::Range(a, b);
             }
         }
@@ -93,9 +99,30 @@ pub struct List {
     /// Key columns, in order.
     pub columns: Vec<String>,
     rows: Vec<Row>,
+    /// Rows whose first cell is a single address, by that address.
+    by_address: BTreeMap<IpAddr, Vec<usize>>,
+    /// All other rows.
+    rest: Vec<usize>,
 }
 
 impl List {
+    fn new(columns: Vec<String>, rows: Vec<Row>) -> Self {
+        let mut by_address: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for (n, row) in rows.iter().enumerate() {
+            match row.cells.first() {
+                Some(Cell::IpRange(a, b)) if a == b => by_address.entry(*a).or_default().push(n),
+                _ => rest.push(n),
+            }
+        }
+        Self {
+            columns,
+            rows,
+            by_address,
+            rest,
+        }
+    }
+
     /// Parses CSV with a header. Bad rows are named with their line and left out.
     #[must_use]
     pub fn parse(name: &str, text: &str) -> (Option<Self>, Vec<Diagnostic>) {
@@ -119,28 +146,43 @@ impl List {
                     continue;
                 }
             };
+            let mut bad = |why: String, help: &str| {
+                found.push(Diagnostic::error("TT-SITE-012", name, (line, 0), why).help(help));
+            };
             let mut time = |column: &str, default: i64| match row
                 .get(column)
                 .map(|t| t.trim())
                 .filter(|t| !t.is_empty())
             {
-                None => default,
-                Some(text) => telltale_schema::value::parse_time(text)
-                    .or_else(|| telltale_schema::value::parse_time(&format!("{text}T00:00:00Z")))
-                    .unwrap_or_else(|| {
-                        found.push(
-                            Diagnostic::error(
-                                "TT-SITE-012",
-                                name,
-                                (line, 0),
-                                format!("`{column}: {text}` is no time"),
-                            )
-                            .help("write 2026-05-01 or 2026-05-01T06:00:00Z"),
+                None => Some(default),
+                Some(text) => {
+                    let time = telltale_schema::value::parse_time(text).or_else(|| {
+                        telltale_schema::value::parse_time(&format!("{text}T00:00:00Z"))
+                    });
+                    if time.is_none() {
+                        bad(
+                            format!("`{column}: {text}` is no time"),
+                            "write 2026-05-01 or 2026-05-01T06:00:00Z",
                         );
-                        default
-                    }),
+                    }
+                    time
+                }
             };
-            let (from_ns, until_ns) = (time("valid_from", i64::MIN), time("valid_until", i64::MAX));
+            let (from, until) = (time("valid_from", i64::MIN), time("valid_until", i64::MAX));
+            let empty = columns
+                .iter()
+                .find(|c| row.get(*c).is_none_or(|cell| cell.trim().is_empty()));
+            if let Some(column) = empty {
+                bad(
+                    format!("`{column}` is empty"),
+                    "write `*` for any, or leave the row out",
+                );
+                continue;
+            }
+            // a row that cannot be read in full says nothing: nobody is trusted by mistake
+            let (Some(from_ns), Some(until_ns)) = (from, until) else {
+                continue;
+            };
             let cells = columns
                 .iter()
                 .map(|c| Cell::parse(row.get(c).map_or("", String::as_str)))
@@ -151,7 +193,7 @@ impl List {
                 until_ns,
             });
         }
-        (Some(Self { columns, rows }), found)
+        (Some(Self::new(columns, rows)), found)
     }
 
     /// From rows of a test's context.
@@ -179,7 +221,7 @@ impl List {
                 until_ns: i64::MAX,
             })
             .collect();
-        Self { columns, rows }
+        Self::new(columns, rows)
     }
 
     /// Rows in it.
@@ -198,87 +240,25 @@ impl List {
     /// With fewer values than columns, the first columns count.
     #[must_use]
     pub fn contains(&self, values: &[Value], at_ns: i64) -> bool {
-        self.rows.iter().any(|row| {
-            (row.from_ns..row.until_ns).contains(&at_ns)
-                && values.len() <= row.cells.len()
-                && row
-                    .cells
-                    .iter()
-                    .zip(values)
-                    .all(|(cell, value)| cell.fits(value))
-        })
+        let fits = |n: &usize| self.rows.get(*n).is_some_and(|row| row.fits(values, at_ns));
+        match values.first() {
+            Some(Value::Ip(ip)) => {
+                let exact = self.by_address.get(ip).map_or(&[][..], Vec::as_slice);
+                exact.iter().chain(&self.rest).any(fits)
+            }
+            _ => self.rows.iter().any(|row| row.fits(values, at_ns)),
+        }
     }
 }
 
-pub(crate) mod rows {
-    //! CSV with a header, row by row, with lines.
-
-    use crate::diagnostic::Diagnostic;
-    use std::collections::BTreeMap;
-
-    /// A line of the file and its cells by column.
-    pub(crate) type Row = (u32, BTreeMap<String, String>);
-
-    pub(crate) struct Reader<'t> {
-        name: String,
-        pub header: Vec<String>,
-        records: csv::StringRecordsIntoIter<&'t [u8]>,
-    }
-
-    impl<'t> Reader<'t> {
-        pub(crate) fn new(name: &str, text: &'t str) -> Result<Self, Diagnostic> {
-            let mut reader = csv::ReaderBuilder::new()
-                .comment(Some(b'#'))
-                .trim(csv::Trim::All)
-                .from_reader(text.as_bytes());
-            let header = match reader.headers() {
-                Ok(header) if !header.is_empty() => header.iter().map(str::to_owned).collect(),
-                _ => {
-                    return Err(Diagnostic::error("TT-SITE-010", name, (1, 0), "no header")
-                        .help("the first line names the columns"));
-                }
-            };
-            Ok(Self {
-                name: name.to_owned(),
-                header,
-                records: reader.into_records(),
-            })
-        }
-
-        /// Line and cells by column.
-        pub(crate) fn next(&mut self) -> Option<Result<Row, Diagnostic>> {
-            Some(match self.records.next()? {
-                Ok(record) => {
-                    let line = record
-                        .position()
-                        .map_or(0, |p| u32::try_from(p.line()).unwrap_or(0));
-                    Ok((
-                        line,
-                        self.header
-                            .iter()
-                            .cloned()
-                            .zip(record.iter().map(str::to_owned))
-                            .collect(),
-                    ))
-                }
-                Err(error) => {
-                    let line = error
-                        .position()
-                        .map_or(0, |p| u32::try_from(p.line()).unwrap_or(0));
-                    let message = match error.kind() {
-                        csv::ErrorKind::UnequalLengths {
-                            expected_len, len, ..
-                        } => format!("{len} cells where the header has {expected_len}"),
-                        other => format!("{other:?}"),
-                    };
-                    Err(Diagnostic::error(
-                        "TT-SITE-011",
-                        &self.name,
-                        (line, 0),
-                        message,
-                    ))
-                }
-            })
-        }
+impl Row {
+    fn fits(&self, values: &[Value], at_ns: i64) -> bool {
+        (self.from_ns..self.until_ns).contains(&at_ns)
+            && values.len() <= self.cells.len()
+            && self
+                .cells
+                .iter()
+                .zip(values)
+                .all(|(cell, value)| cell.fits(value))
     }
 }

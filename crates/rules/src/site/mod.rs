@@ -4,9 +4,12 @@
 
 pub mod assets;
 pub mod calendar;
+mod check;
 pub mod exceptions;
 pub mod list;
+mod table;
 pub mod tags;
+mod toml_file;
 
 use crate::diagnostic::Diagnostic;
 use crate::rule::Severity;
@@ -18,9 +21,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tags::Tags;
+pub use toml_file::{Segment, SiteToml};
 
 /// How a rule runs at a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Not at all.
@@ -34,6 +39,7 @@ pub enum Mode {
 
 /// A site's word on a rule. Never its SQL.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// Severity instead of the rule's.
@@ -45,44 +51,6 @@ pub struct Override {
     /// Parameters instead of the rule's defaults.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,
-}
-
-/// `site.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteToml {
-    /// Short name, in rows and alert ids.
-    pub name: String,
-    /// For people.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// IANA time zone.
-    #[serde(default = "utc")]
-    pub time_zone: String,
-    /// Address spaces.
-    #[serde(default)]
-    pub segments: Vec<Segment>,
-    /// Protocol by port.
-    #[serde(default)]
-    pub ports: BTreeMap<String, String>,
-}
-
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
-/// An address space.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Segment {
-    /// Its name.
-    pub name: String,
-    /// The sensor it is seen by; any, if left out.
-    #[serde(default)]
-    pub sensor: Option<String>,
-    /// Its VLANs.
-    #[serde(default)]
-    pub vlans: Vec<u16>,
 }
 
 /// All content of a site.
@@ -108,13 +76,36 @@ pub struct Site {
     pub hash: String,
 }
 
-/// Lists and calendars of the built-in default site: they exist and are empty.
-const DEFAULT_LISTS: [&str; 5] = [
-    "asset_scanners",
-    "authorised_masters",
-    "declared_services",
-    "engineering_stations",
-    "shared_addresses",
+/// Files of the built-in site, as they lie in `sites/default`.
+const DEFAULT: [(&str, &str); 7] = [
+    (
+        "site.toml",
+        include_str!("../../../../sites/default/site.toml"),
+    ),
+    (
+        "lists/asset_scanners.csv",
+        include_str!("../../../../sites/default/lists/asset_scanners.csv"),
+    ),
+    (
+        "lists/authorised_masters.csv",
+        include_str!("../../../../sites/default/lists/authorised_masters.csv"),
+    ),
+    (
+        "lists/declared_services.csv",
+        include_str!("../../../../sites/default/lists/declared_services.csv"),
+    ),
+    (
+        "lists/engineering_stations.csv",
+        include_str!("../../../../sites/default/lists/engineering_stations.csv"),
+    ),
+    (
+        "lists/shared_addresses.csv",
+        include_str!("../../../../sites/default/lists/shared_addresses.csv"),
+    ),
+    (
+        "calendars/maintenance.yaml",
+        include_str!("../../../../sites/default/calendars/maintenance.yaml"),
+    ),
 ];
 
 impl Site {
@@ -122,25 +113,33 @@ impl Site {
     /// and are empty, which is a statement: nobody is trusted, nothing is planned.
     #[must_use]
     pub fn builtin_default() -> Self {
+        let list =
+            |(name, text): (String, &str)| (List::parse(&name, text).0.unwrap_or_default(), name);
+        let mut hasher = blake3::Hasher::new();
+        for (path, text) in DEFAULT {
+            add(&mut hasher, path.as_bytes(), text);
+        }
         Self {
             toml: SiteToml {
                 name: "default".to_owned(),
                 title: None,
-                time_zone: utc(),
+                time_zone: "UTC".to_owned(),
                 segments: Vec::new(),
                 ports: BTreeMap::new(),
             },
             zone: chrono_tz::UTC,
-            lists: DEFAULT_LISTS
-                .iter()
-                .map(|n| ((*n).to_owned(), List::default()))
+            lists: built_in("lists/", ".csv")
+                .map(list)
+                .map(|(list, name)| (name, list))
                 .collect(),
-            calendars: std::iter::once(("maintenance".to_owned(), Calendar::default())).collect(),
+            calendars: built_in("calendars/", ".yaml")
+                .map(|(name, _)| (name, Calendar::default()))
+                .collect(),
             assets: Assets::default(),
             tags: Tags::default(),
             exceptions: Vec::new(),
             overrides: BTreeMap::new(),
-            hash: "builtin-default".to_owned(),
+            hash: short(&hasher),
         }
     }
 
@@ -155,14 +154,8 @@ impl Site {
         let mut read = |path: &Path| -> std::io::Result<Option<String>> {
             match std::fs::read_to_string(path) {
                 Ok(text) => {
-                    hasher.update(
-                        path.strip_prefix(dir)
-                            .unwrap_or(path)
-                            .as_os_str()
-                            .as_encoded_bytes(),
-                    );
-                    hasher.update(&(text.len() as u64).to_le_bytes());
-                    hasher.update(text.as_bytes());
+                    let relative = path.strip_prefix(dir).unwrap_or(path);
+                    add(&mut hasher, relative.as_os_str().as_encoded_bytes(), &text);
                     Ok(Some(text))
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -181,18 +174,13 @@ impl Site {
             );
             return Ok((None, found));
         };
-        let parsed: SiteToml = match toml::from_str(&text) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                let line = error.span().map_or(0, |s| {
-                    text.get(..s.start).unwrap_or("").matches('\n').count() + 1
-                });
-                found.push(Diagnostic::error(
-                    "TT-SITE-002",
-                    &name,
-                    (u32::try_from(line).unwrap_or(0), 0),
-                    error.message(),
-                ));
+        let parsed = match toml_file::parse(&name, &text) {
+            Ok((parsed, mut wrong)) => {
+                found.append(&mut wrong);
+                parsed
+            }
+            Err(diagnostic) => {
+                found.push(diagnostic);
                 return Ok((None, found));
             }
         };
@@ -265,17 +253,14 @@ impl Site {
         let mut overrides = BTreeMap::new();
         if let Some((name, text)) = part("rules.yaml")? {
             match yaml::<Option<BTreeMap<String, Override>>>(&name, &text, "TT-SITE-004") {
-                Ok(good) => overrides = good.unwrap_or_default(),
+                Ok(good) => {
+                    let layer = good.unwrap_or_default().into_iter();
+                    overrides = layer.map(|(id, word)| (id.to_lowercase(), word)).collect();
+                }
                 Err(diagnostic) => found.push(diagnostic),
             }
         }
-        let hash = hasher
-            .finalize()
-            .to_hex()
-            .as_str()
-            .get(..16)
-            .unwrap_or_default()
-            .to_owned();
+        let hash = short(&hasher);
         let site = Self {
             toml: parsed,
             zone,
@@ -306,11 +291,46 @@ impl Site {
         lists.chain(calendars).collect()
     }
 
+    /// The list of this name; `None` when the site has none, which is not the same as an
+    /// empty one.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.lists.get(name)
+    }
+
+    /// The calendar of this name; `None` when the site has none.
+    #[must_use]
+    pub fn calendar(&self, name: &str) -> Option<&Calendar> {
+        self.calendars.get(name)
+    }
+
     /// How a rule runs here.
     #[must_use]
     pub fn mode(&self, rule: &str) -> Mode {
         self.overrides.get(rule).map_or(Mode::Alert, |o| o.mode)
     }
+}
+
+/// Files of a folder of the built-in site: name and text.
+fn built_in(
+    folder: &'static str,
+    extension: &'static str,
+) -> impl Iterator<Item = (String, &'static str)> {
+    DEFAULT.iter().filter_map(move |(path, text)| {
+        let name = path.strip_prefix(folder)?.strip_suffix(extension)?;
+        Some((name.to_owned(), *text))
+    })
+}
+
+fn add(hasher: &mut blake3::Hasher, path: &[u8], text: &str) {
+    for part in [path, text.as_bytes()] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+}
+
+fn short(hasher: &blake3::Hasher) -> String {
+    hasher.finalize().to_hex().chars().take(16).collect()
 }
 
 /// YAML with the error's place; an empty file is `null`.
@@ -322,20 +342,54 @@ pub(crate) fn yaml<'t, T: Deserialize<'t>>(
     let empty = text
         .lines()
         .all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'));
-    serde_saphyr::from_str(if empty { "null" } else { text }).map_err(|error| {
-        let at = error.location().map_or((0, 0), |l| {
-            (
-                u32::try_from(l.line()).unwrap_or(0),
-                u32::try_from(l.column()).unwrap_or(0),
+    serde_saphyr::from_str(if empty { "null" } else { text })
+        .map_err(|error| yaml_error(name, &error, code, |_| None))
+}
+
+/// A YAML error with its place, and the nearest name to one that is unknown.
+/// `special` may know better what to do about a field.
+pub(crate) fn yaml_error(
+    name: &str,
+    error: &serde_saphyr::Error,
+    code: &'static str,
+    special: impl Fn(&str) -> Option<String>,
+) -> Diagnostic {
+    let at = error.location().map_or((0, 0), |l| {
+        (
+            u32::try_from(l.line()).unwrap_or(0),
+            u32::try_from(l.column()).unwrap_or(0),
+        )
+    });
+    let unknown = |what: &str, given: &str, expected: &[&'static str]| {
+        let help = special(given).unwrap_or_else(|| {
+            telltale_schema::nearest(given, expected.iter().copied()).map_or_else(
+                || format!("known are {}", expected.join(", ")),
+                |near| format!("did you mean `{near}`?"),
             )
         });
-        Diagnostic::error(
-            code,
-            name,
-            at,
-            error.to_string().lines().next().unwrap_or("unreadable"),
-        )
-    })
+        Diagnostic::error(code, name, at, format!("unknown {what} `{given}`")).help(help)
+    };
+    match error.without_snippet() {
+        serde_saphyr::Error::SerdeUnknownField {
+            field, expected, ..
+        } => unknown("key", field, expected),
+        serde_saphyr::Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => unknown("value", variant, expected),
+        serde_saphyr::Error::SerdeMissingField { field, .. } => {
+            Diagnostic::error(code, name, at, format!("`{field}` is missing"))
+                .help("see docs/rules.md and docs/site.md for the form")
+        }
+        other => {
+            let message = other.to_string();
+            Diagnostic::error(
+                code,
+                name,
+                at,
+                message.lines().next().unwrap_or("unreadable"),
+            )
+        }
+    }
 }
 
 fn entries(dir: &Path, extension: &str) -> std::io::Result<Vec<std::path::PathBuf>> {

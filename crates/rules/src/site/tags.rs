@@ -1,6 +1,6 @@
 //! `tags.csv`: what a point means in the process.
 
-use super::list::rows::Reader;
+use super::table::Reader;
 use crate::diagnostic::Diagnostic;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,8 +37,21 @@ enum Words {
 /// Points by device and object type, then first address.
 #[derive(Debug, Clone, Default)]
 pub struct Tags {
-    by_point: BTreeMap<(IpAddr, String), BTreeMap<u64, Tag>>,
+    by_point: BTreeMap<IpAddr, BTreeMap<String, BTreeMap<u64, Tag>>>,
 }
+
+const COLUMNS: [&str; 10] = [
+    "device",
+    "object",
+    "name",
+    "type",
+    "word_order",
+    "scale",
+    "unit",
+    "low",
+    "high",
+    "note",
+];
 
 impl Tags {
     /// Parses CSV with a header: device, object, name, type, word_order, scale, unit, low, high.
@@ -50,6 +63,7 @@ impl Tags {
             Ok(reader) => reader,
             Err(diagnostic) => return (tags, vec![diagnostic]),
         };
+        found.extend(reader.check_columns(&COLUMNS, "TT-SITE-041"));
         while let Some(row) = reader.next() {
             let (line, row) = match row {
                 Ok(row) => row,
@@ -65,8 +79,10 @@ impl Tags {
                 } else {
                     cell(c)
                         .parse::<f64>()
+                        .ok()
+                        .filter(|n| n.is_finite())
                         .map(Some)
-                        .map_err(|_| format!("`{c}: {}` is no number", cell(c)))
+                        .ok_or_else(|| format!("`{c}: {}` is no number", cell(c)))
                 }
             };
             let parsed = (|| -> Result<_, String> {
@@ -82,7 +98,14 @@ impl Tags {
                 let first: u64 = first
                     .parse()
                     .map_err(|_| format!("`{first}` is no address of a point"))?;
-                let low_first = matches!(cell("word_order"), "little" | "low_first");
+                let low_first = match cell("word_order") {
+                    "" | "big" | "high_first" => false,
+                    "little" | "low_first" => true,
+                    other => return Err(format!("word_order `{other}`; write big or little")),
+                };
+                if cell("name").is_empty() {
+                    return Err("a tag has a `name`".to_owned());
+                }
                 let words = match cell("type") {
                     "" | "u16" | "bool" | "u8" => Words::One { signed: false },
                     "i16" | "i8" => Words::One { signed: true },
@@ -118,8 +141,17 @@ impl Tags {
                 Ok(((device, kind.to_owned()), first, tag))
             })();
             match parsed {
-                Ok((point, first, tag)) => {
-                    tags.by_point.entry(point).or_default().insert(first, tag);
+                Ok(((device, kind), first, tag)) => {
+                    let points = tags.by_point.entry(device).or_default();
+                    let before = points.entry(kind).or_default().insert(first, tag);
+                    if let Some(before) = before {
+                        found.push(Diagnostic::error(
+                            "TT-SITE-042",
+                            name,
+                            (line, 0),
+                            format!("this point is already called `{}`", before.name),
+                        ));
+                    }
                 }
                 Err(why) => found.push(Diagnostic::error("TT-SITE-040", name, (line, 0), why)),
             }
@@ -144,14 +176,15 @@ impl Tags {
         count: u64,
         data: Option<&[f64]>,
     ) -> Option<(&Tag, Option<f64>)> {
-        let points = self.by_point.get(&(device, object_type.to_owned()))?;
+        let points = self.by_point.get(&device)?.get(object_type)?;
         let (at, tag) = points
             .range(first..first.saturating_add(count.max(1)))
             .next()?;
         let index = usize::try_from(at - first).ok()?;
         let value = data
             .and_then(|d| tag.words.value(d.get(index..)?))
-            .map(|v| v * tag.scale);
+            .map(|v| v * tag.scale)
+            .filter(|v| v.is_finite());
         Some((tag, value))
     }
 }
