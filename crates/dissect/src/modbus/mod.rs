@@ -6,8 +6,8 @@
 //! research and traces.
 //!
 //! The way of a byte: [`next_pdu`] cuts ADUs out of a stream ([`datagram`] for
-//! UDP), [`Adu::parse`] reads the MBAP header, [`Adu::body`] what is asked or
-//! answered, and [`Session`] finds the request of a response.
+//! UDP), [`Adu::parse`] reads the MBAP header, [`Adu::request`] what is asked or
+//! ([`Adu::response`]) answered, and [`Session`] finds the request of a response.
 mod adu;
 mod body;
 mod records;

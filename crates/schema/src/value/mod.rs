@@ -1,7 +1,7 @@
 //! Between rows as they are kept and values as people write them.
 //!
 //! - [`row`] and [`cell`]: from a batch to names, addresses and times as text;
-//! - [`literal`]: from the text of a literal in a rule to the value that a column keeps;
+//! - [`literal()`]: from the text of a literal in a rule to the value that a column keeps;
 //! - [`row_from_json`] and [`batch`]: from columns given by a person to rows.
 
 mod build;
