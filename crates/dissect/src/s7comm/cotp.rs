@@ -28,9 +28,11 @@ impl Connection<'_> {
     /// or a name such as `SIMATIC-ROOT-ES`.
     #[must_use]
     pub fn is_siemens(&self) -> bool {
+        // A calling TSAP of two bytes never starts with 0; those of MMS do.
+        let caller = !matches!(self.src_tsap, [0, _]);
         match self.dst_tsap {
-            [1..=3, _] => true,
-            [0x10..=0x5f, _] => matches!(self.src_tsap, [_, _]),
+            [1..=3, _] => caller,
+            [0x10..=0x5f, _] => caller && self.src_tsap.len() == 2,
             name => name.starts_with(b"SIMATIC-"),
         }
     }
