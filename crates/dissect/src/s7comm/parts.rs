@@ -35,7 +35,10 @@ impl Parts {
             return *u;
         }
         self.bytes.extend_from_slice(u.payload);
-        Userdata { payload: &self.bytes, ..*u }
+        Userdata {
+            payload: &self.bytes,
+            ..*u
+        }
     }
 
     /// What came so far of the answer whose next part `request` asks for.
@@ -43,7 +46,11 @@ impl Parts {
     pub fn under_way<'a>(&'a self, request: &Userdata<'a>) -> Option<Userdata<'a>> {
         let (group, sub, _, sequence) = self.unit?;
         let same = (group, sub, sequence) == (request.group, request.sub, request.sequence);
-        same.then(|| Userdata { kind: super::userdata::Kind::Response, payload: &self.bytes, ..*request })
+        same.then(|| Userdata {
+            kind: super::userdata::Kind::Response,
+            payload: &self.bytes,
+            ..*request
+        })
     }
 
     /// Forgets the parts, after a gap in the stream.
@@ -62,7 +69,11 @@ pub struct Jobs {
 impl Jobs {
     /// Remembers a request under the number that its answer gave it.
     pub fn remember(&mut self, group: u8, sequence: u8, request: &[u8]) {
-        if let Some((.., kept)) = self.kept.iter_mut().find(|(g, s, _)| (*g, *s) == (group, sequence)) {
+        if let Some((.., kept)) = self
+            .kept
+            .iter_mut()
+            .find(|(g, s, _)| (*g, *s) == (group, sequence))
+        {
             kept.clear();
             kept.extend_from_slice(request);
             return;
@@ -76,6 +87,9 @@ impl Jobs {
     /// The request of a job.
     #[must_use]
     pub fn find(&self, group: u8, sequence: u8) -> Option<&[u8]> {
-        self.kept.iter().find(|(g, s, _)| (*g, *s) == (group, sequence)).map(|(.., kept)| kept.as_slice())
+        self.kept
+            .iter()
+            .find(|(g, s, _)| (*g, *s) == (group, sequence))
+            .map(|(.., kept)| kept.as_slice())
     }
 }
