@@ -298,3 +298,57 @@ fn a_sites_word_is_held_against_the_rules() {
     assert_eq!(codes, ["TT-SITE-063", "TT-SITE-062", "TT-SITE-060"]);
     assert_eq!(found[1].help.as_deref(), Some("did you mean `most`?"));
 }
+
+#[test]
+fn the_rule_in_the_docs_loads() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/rules.md");
+    let page = std::fs::read_to_string(docs).unwrap();
+    let rule = page
+        .split("```yaml\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let (rule, found) = Rule::parse("docs/rules.md", rule);
+    assert_eq!(show(&found), "");
+    assert_eq!(rule.unwrap().tests.len(), 3);
+}
+
+#[test]
+fn every_code_is_in_the_docs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    for (golden, prefix, page) in [
+        (
+            "tests/snapshots/lint__wrong_rules.snap",
+            "TT-RULE-",
+            read("../../docs/rules.md"),
+        ),
+        (
+            "tests/snapshots/lint__wrong_sites.snap",
+            "TT-SITE-",
+            read("../../docs/site.md"),
+        ),
+    ] {
+        for rest in read(golden).split(prefix).skip(1) {
+            let number: u32 = rest.get(..3).unwrap().parse().unwrap();
+            // `TT-RULE-004, 005` and `TT-SITE-010 to 012` both name a code
+            let named = page
+                .lines()
+                .filter(|l| l.starts_with(&format!("| {prefix}")))
+                .any(|line| {
+                    let numbers: Vec<u32> = line
+                        .split('|')
+                        .nth(1)
+                        .unwrap()
+                        .split(|c: char| !c.is_ascii_digit())
+                        .filter_map(|n| n.parse().ok())
+                        .collect();
+                    numbers.contains(&number)
+                        || (line.contains(" to ") && numbers[0] <= number && number <= numbers[1])
+                });
+            assert!(named, "{prefix}{number:03}");
+        }
+    }
+}
