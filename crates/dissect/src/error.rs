@@ -14,13 +14,21 @@ impl Error {
     /// An error with a stable `code` and `reason` at `offset` bytes.
     #[must_use]
     pub const fn new(code: &'static str, reason: &'static str, offset: usize) -> Self {
-        Self { code, reason, offset }
+        Self {
+            code,
+            reason,
+            offset,
+        }
     }
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at offset {}: {}", self.code, self.offset, self.reason)
+        write!(
+            f,
+            "{} at offset {}: {}",
+            self.code, self.offset, self.reason
+        )
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) 
         Kind::S7comm => telltale_dissect::s7comm::probe(payload),
         Kind::Cip if datagram => telltale_dissect::cip::probe_datagram(payload),
         Kind::Cip => telltale_dissect::cip::probe(payload),
-        Kind::Dnp3 => Probe::No,
+        Kind::Dnp3 => telltale_dissect::dnp3::probe(payload),
     }
 }
 
@@ -22,6 +22,6 @@ pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
         Kind::Modbus => Some(Box::new(crate::rows::modbus::ModbusFlow::new())),
         Kind::S7comm => Some(Box::new(crate::rows::s7comm::S7commFlow::new())),
         Kind::Cip => Some(Box::new(crate::rows::cip::CipFlow::new())),
-        Kind::Dnp3 => None,
+        Kind::Dnp3 => Some(Box::new(crate::rows::dnp3::Dnp3Flow::new())),
     }
 }

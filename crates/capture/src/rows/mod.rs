@@ -6,6 +6,7 @@
 
 pub(crate) mod arp;
 pub(crate) mod cip;
+pub(crate) mod dnp3;
 pub(crate) mod flow;
 pub(crate) mod modbus;
 pub(crate) mod packet_error;

@@ -13,6 +13,7 @@ pub mod item;
 mod parts;
 mod pdu;
 mod session;
+mod table;
 #[cfg(test)]
 mod tests;
 pub mod tpkt;

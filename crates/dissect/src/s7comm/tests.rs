@@ -320,7 +320,7 @@ fn write_carries_values_and_its_answer_codes() {
     let Ok(Body::WriteRequest(items, values)) = pdu(&unit).body() else {
         panic!()
     };
-    assert_eq!((items.count(), values.clone().count()), (2, 2));
+    assert_eq!((items.count(), values.count()), (2, 2));
     assert_eq!(values.last().unwrap().unwrap().data, [9, 8, 7, 6]);
     let unit = s7(3, &[5, 2], &[0xff, 5]);
     let Ok(Body::WriteResponse(codes)) = pdu(&unit).body() else {
@@ -380,7 +380,7 @@ fn userdata_lists_passwords_and_clocks() {
         encoded[at] = plain[at] ^ 0x55 ^ if at >= 2 { encoded[at - 2] } else { 0 };
     }
     of(&userdata(0x45, 1, &encoded), &|u| {
-        assert_eq!(u.password().as_ref(), Some(plain))
+        assert_eq!(u.password().as_ref(), Some(plain));
     });
     of(
         &userdata(

@@ -1,6 +1,7 @@
 //! Userdata (ROSCTR 7): programmer, cyclic, block, CPU, security and time functions.
 use super::data::{DataItems, byte_length};
-use super::item::{Item, Items, Variable, area, size};
+use super::item::{Item, Items, Variable};
+pub use super::table::{Table, TableEntry};
 use super::transfer::{Block, block};
 use crate::{Error, bytes::Cursor};
 
@@ -201,15 +202,6 @@ const fn bcd(byte: u8) -> u8 {
     (byte >> 4).saturating_mul(10).saturating_add(byte & 0x0f)
 }
 
-/// A variable of a variable table (programmer commands).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TableEntry<'a> {
-    /// The variable.
-    pub variable: Variable,
-    /// The value to write, when the table modifies.
-    pub value: Option<&'a [u8]>,
-}
-
 impl<'a> Userdata<'a> {
     /// The system status list of CPU function 1. The later parts of a long
     /// answer repeat no header and give `None`.
@@ -397,16 +389,20 @@ impl<'a> Userdata<'a> {
         let count = usize::from(u16::from_be_bytes(*count)).min(rest.len() / 6);
         let (addresses, values) = rest.split_at_checked(count * 6)?;
         let values = if self.sub == 2 { &[] as &[u8] } else { values };
-        Some(Table {
+        Some(Table::new(
             addresses,
-            values: DataItems::new(u8::try_from(count).unwrap_or(u8::MAX), values, 0),
-        })
+            DataItems::new(u8::try_from(count).unwrap_or(u8::MAX), values, 0),
+        ))
     }
 
     /// The return codes that answer a table that modifies (1/8) or forces (1/9).
     pub fn table_codes(&self) -> impl Iterator<Item = u8> + 'a {
         let mine = self.kind != Kind::Request && matches!(self.sub, 8 | 9);
-        let data = if mine { self.table_data().unwrap_or_default() } else { &[] };
+        let data = if mine {
+            self.table_data().unwrap_or_default()
+        } else {
+            &[]
+        };
         let (count, codes) = match data {
             [hi, lo, codes @ ..] => (usize::from(u16::from_be_bytes([*hi, *lo])), codes),
             _ => (0, data),
@@ -423,61 +419,6 @@ impl<'a> Userdata<'a> {
         let (count, rest) = self.table_data()?.split_first_chunk::<2>()?;
         let count = u8::try_from(u16::from_be_bytes(*count)).ok()?;
         Some(DataItems::new(count, rest, 0))
-    }
-}
-
-/// The variables of a variable table.
-#[derive(Debug, Clone, Copy)]
-pub struct Table<'a> {
-    addresses: &'a [u8],
-    values: DataItems<'a>,
-}
-
-impl<'a> Iterator for Table<'a> {
-    type Item = TableEntry<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (head, rest) = self.addresses.split_first_chunk::<6>()?;
-        self.addresses = rest;
-        let value = self
-            .values
-            .next()
-            .and_then(Result::ok)
-            .map(|item| item.data);
-        let [code, factor, db_hi, db_lo, at_hi, at_lo] = *head;
-        let (area, numbered) = match code >> 4 {
-            0 => (area::MARKERS, false),
-            1 => (area::INPUTS, false),
-            2 => (area::OUTPUTS, false),
-            3 => (area::PERIPHERY, false),
-            5 => (area::TIMERS, true),
-            6 => (area::COUNTERS, true),
-            7 => (area::DB, false),
-            _ => (0, false),
-        };
-        let address = u32::from(u16::from_be_bytes([at_hi, at_lo]));
-        // Of a bit, the factor is the bit's position.
-        let (transport_size, length, bit) = match (numbered, code & 0x0f) {
-            (true, _) if area == area::TIMERS => (size::TIMER, u16::from(factor), 0),
-            (true, _) => (size::COUNTER, u16::from(factor), 0),
-            (false, 0) => (size::BIT, 1, u32::from(factor & 7)),
-            (false, 2) => (size::WORD, u16::from(factor), 0),
-            (false, 3) => (size::DWORD, u16::from(factor), 0),
-            (false, _) => (size::BYTE, u16::from(factor), 0),
-        };
-        let variable = Variable {
-            syntax: 0x10,
-            transport_size,
-            length,
-            db: u16::from_be_bytes([db_hi, db_lo]),
-            area,
-            address: if numbered {
-                address
-            } else {
-                (address << 3) | bit
-            },
-        };
-        Some(TableEntry { variable, value })
     }
 }
 

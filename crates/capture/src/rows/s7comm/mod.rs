@@ -283,20 +283,33 @@ impl S7commFlow {
         }
         // Parts and jobs are taken out while what borrows from them is decoded.
         let dir = cx.sender.index();
-        let mut parts = self.parts.get_mut(dir).map(std::mem::take).unwrap_or_default();
+        let mut parts = self
+            .parts
+            .get_mut(dir)
+            .map(std::mem::take)
+            .unwrap_or_default();
         let jobs = std::mem::take(&mut self.jobs);
         let (body, job) = match body {
             Body::Userdata(u) => {
                 let pushed = direction == Direction::Unsolicited;
-                let job = if pushed { jobs.find(u.group, u.sequence) } else { None };
+                let job = if pushed {
+                    jobs.find(u.group, u.sequence)
+                } else {
+                    None
+                };
                 (Body::Userdata(parts.join(&u)), job)
             }
             other => (other, None),
         };
-        let asked = waited.as_ref().and_then(asked_pdu).or_else(|| unit_pdu(job?));
+        let asked = waited
+            .as_ref()
+            .and_then(asked_pdu)
+            .or_else(|| unit_pdu(job?));
         self.body(cx, &mut head, pdu, &body, asked.as_ref());
         let goes_on = match &body {
-            Body::Userdata(u) if userdata::goes_on(u, asked.as_ref()) => Some((u.group, u.sequence)),
+            Body::Userdata(u) if userdata::goes_on(u, asked.as_ref()) => {
+                Some((u.group, u.sequence))
+            }
             _ => None,
         };
         self.jobs = jobs;

@@ -21,7 +21,9 @@ pub(super) fn failure(u: &Userdata<'_>) -> Option<u32> {
 /// Will the controller push data of this job, by the number of its answer?
 pub(super) fn goes_on(answer: &Userdata<'_>, asked: Option<&Pdu<'_>>) -> bool {
     let named = match asked.map(Pdu::body) {
-        Some(Ok(Body::Userdata(asked))) => asked.table().is_some() || asked.cyclic_items().is_some(),
+        Some(Ok(Body::Userdata(asked))) => {
+            asked.table().is_some() || asked.cyclic_items().is_some()
+        }
         _ => false,
     };
     named && answer.kind == Kind::Response && answer.sequence != 0
@@ -106,10 +108,20 @@ impl S7commFlow {
         );
     }
 
-    fn szl(&mut self, cx: &mut Cx<'_>, head: &mut Head, u: &Userdata<'_>, asked: Option<&Userdata<'_>>) {
+    fn szl(
+        &mut self,
+        cx: &mut Cx<'_>,
+        head: &mut Head,
+        u: &Userdata<'_>,
+        asked: Option<&Userdata<'_>>,
+    ) {
         let list = u.szl();
         // A request for a later part names no list: the parts that came say which.
-        let under_way = || self.parts.get(cx.sender.other().index()).and_then(|parts| parts.under_way(u)?.szl());
+        let under_way = || {
+            self.parts
+                .get(cx.sender.other().index())
+                .and_then(|parts| parts.under_way(u)?.szl())
+        };
         let id = list
             .or_else(|| asked.and_then(Userdata::szl))
             .or_else(under_way)
@@ -274,7 +286,12 @@ impl S7commFlow {
         let mut table = asked.and_then(Userdata::table);
         for (index, code) in u.table_codes().enumerate() {
             let variable = table.as_mut().and_then(Iterator::next).map(|e| e.variable);
-            let code = DataItem { return_code: code, transport_size: 0, length: 0, data: &[] };
+            let code = DataItem {
+                return_code: code,
+                transport_size: 0,
+                length: 0,
+                data: &[],
+            };
             self.entry(cx, head, u, (index, total), variable.as_ref(), Some(&code));
         }
         if total > 0 {

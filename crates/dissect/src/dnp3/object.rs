@@ -1,0 +1,438 @@
+//! Object headers and points (IEEE 1815-2012, 4.2.2.7 and annex A).
+use super::layout::{Layout, Number, Time, layout};
+use super::{Attribute, BAD_QUALIFIER, BAD_RANGE, Crob, TRUNCATED, UNKNOWN_OBJECT};
+use crate::Error;
+use crate::bytes::Cursor;
+
+/// Which points an object header names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// All of them (range code 6).
+    All,
+    /// From first to last, both included.
+    Span {
+        /// First index.
+        first: u32,
+        /// Last index.
+        last: u32,
+    },
+    /// As many as follow, or the first ones.
+    Count(u32),
+}
+
+/// An object header with the bytes of its points.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// Group.
+    pub group: u8,
+    /// Variation.
+    pub variation: u8,
+    /// Qualifier byte: prefix code in bits 4–6, range code in bits 0–3.
+    pub qualifier: u8,
+    /// Points named.
+    pub range: Range,
+    /// Do the objects themselves follow (not only headers or indexes)?
+    pub has_data: bool,
+    /// Where the points begin, from the start of the fragment.
+    pub offset: usize,
+    data: &'a [u8],
+}
+
+/// One point of an object header.
+#[derive(Debug, Clone, Copy)]
+pub struct Point<'a> {
+    /// Index; for counts without indexes the position.
+    pub index: u32,
+    /// Flags or status byte.
+    pub flags: Option<u8>,
+    /// Value.
+    pub value: Option<f64>,
+    /// Time stamp in milliseconds: since 1970, or relative to the common time.
+    pub time: Option<u64>,
+    /// The bytes of the point without prefix.
+    pub bytes: &'a [u8],
+}
+
+impl Point<'_> {
+    /// The control relay output block of group 12.
+    #[must_use]
+    pub fn crob(&self) -> Option<Crob> {
+        Crob::read(self.bytes)
+    }
+}
+
+impl<'a> Point<'a> {
+    /// The device attribute of group 0.
+    #[must_use]
+    pub fn attribute(&self) -> Option<Attribute<'a>> {
+        Attribute::read(self.bytes)
+    }
+}
+
+impl<'a> Object<'a> {
+    /// Prefix code: 0 none, 1–3 index of 1, 2, 4 bytes, 4–6 size of 1, 2, 4 bytes.
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
+        self.qualifier >> 4 & 7
+    }
+
+    /// Range code.
+    #[must_use]
+    pub const fn range_code(&self) -> u8 {
+        self.qualifier & 0x0f
+    }
+
+    /// Points that the header names; none for "all".
+    #[must_use]
+    pub const fn count(&self) -> Option<u32> {
+        match self.range {
+            Range::All => None,
+            Range::Span { first, last } => Some(last.saturating_sub(first).saturating_add(1)),
+            Range::Count(n) => Some(n),
+        }
+    }
+
+    /// Do the points carry an index each?
+    #[must_use]
+    pub const fn is_indexed(&self) -> bool {
+        matches!(self.prefix(), 1..=3)
+    }
+
+    /// The points, as far as their bytes are there.
+    #[must_use]
+    pub fn points(&self) -> Points<'a> {
+        Points {
+            cursor: Cursor::new(self.data),
+            layout: self.point_layout().unwrap_or(Layout::Empty),
+            variation: self.variation,
+            prefix: self.prefix(),
+            first: match self.range {
+                Range::Span { first, .. } => first,
+                _ => 0,
+            },
+            done: 0,
+            count: if self.is_walkable() {
+                self.count().unwrap_or(0)
+            } else {
+                0
+            },
+        }
+    }
+
+    /// Do bytes follow the header?
+    const fn is_walkable(&self) -> bool {
+        self.has_data || self.prefix() != 0
+    }
+
+    /// How the points are laid out here.
+    const fn point_layout(&self) -> Option<Layout> {
+        if matches!(self.prefix(), 4..=6) {
+            Some(Layout::Sized)
+        } else if self.has_data {
+            layout(self.group, self.variation)
+        } else {
+            Some(Layout::Empty)
+        }
+    }
+}
+
+/// Iterator over the points of an object header.
+#[derive(Debug, Clone, Copy)]
+pub struct Points<'a> {
+    cursor: Cursor<'a>,
+    layout: Layout,
+    variation: u8,
+    prefix: u8,
+    first: u32,
+    done: u32,
+    count: u32,
+}
+
+fn prefix(c: &mut Cursor<'_>, code: u8) -> Result<Option<u32>, Error> {
+    Ok(Some(match code {
+        1 | 4 => u32::from(c.u8(TRUNCATED)?),
+        2 | 5 => u32::from(c.u16_le(TRUNCATED)?),
+        3 | 6 => c.u32_le(TRUNCATED)?,
+        _ => return Ok(None),
+    }))
+}
+
+fn t48(c: &mut Cursor<'_>) -> Result<u64, Error> {
+    let (low, high) = (c.u32_le(TRUNCATED)?, c.u16_le(TRUNCATED)?);
+    Ok(u64::from(high) << 32 | u64::from(low))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "documented: values are f64")]
+fn number(c: &mut Cursor<'_>, number: Number) -> Result<Option<f64>, Error> {
+    Ok(Some(match number {
+        Number::None | Number::FlagBit | Number::FlagBits2 => return Ok(None),
+        Number::U8 => f64::from(c.u8(TRUNCATED)?),
+        Number::U16 => f64::from(c.u16_le(TRUNCATED)?),
+        Number::U32 => f64::from(c.u32_le(TRUNCATED)?),
+        Number::U64 => c.u64_le(TRUNCATED)? as f64,
+        Number::I16 => f64::from(c.u16_le(TRUNCATED)?.cast_signed()),
+        Number::I32 => f64::from(c.u32_le(TRUNCATED)?.cast_signed()),
+        Number::F32 => f64::from(f32::from_bits(c.u32_le(TRUNCATED)?)),
+        Number::F64 => f64::from_bits(c.u64_le(TRUNCATED)?),
+        Number::T48 => t48(c)? as f64,
+    }))
+}
+
+impl<'a> Points<'a> {
+    fn index(&self) -> u32 {
+        self.first.saturating_add(self.done)
+    }
+
+    fn bit(&self) -> Option<Point<'a>> {
+        let (per_byte, mask, width) = match self.layout {
+            Layout::Bits2 => (4, 3, 2),
+            _ => (8, 1, 1),
+        };
+        let at = usize::try_from(self.done / per_byte).ok()?;
+        let byte = self.cursor.rest().get(at)?;
+        let value = byte >> (self.done % per_byte * width) & mask;
+        Some(Point {
+            index: self.index(),
+            flags: None,
+            value: Some(f64::from(value)),
+            time: None,
+            bytes: &[],
+        })
+    }
+
+    fn read(&mut self) -> Result<Point<'a>, Error> {
+        let prefixed = prefix(&mut self.cursor, self.prefix)?;
+        let index = match (self.prefix, prefixed) {
+            (1..=3, Some(index)) => index,
+            _ => self.index(),
+        };
+        let size = match (self.layout, self.prefix, prefixed) {
+            (_, 4..=6, Some(size)) => usize::try_from(size).unwrap_or(usize::MAX),
+            (Layout::Attribute, ..) => match self.cursor.rest() {
+                [_, len, ..] => usize::from(*len).saturating_add(2),
+                _ => return Err(Error::new(TRUNCATED, "truncated", self.cursor.offset())),
+            },
+            (layout, ..) => layout.size(self.variation).unwrap_or(0),
+        };
+        let bytes = self.cursor.take(size, TRUNCATED)?;
+        let mut c = Cursor::new(bytes);
+        let mut point = Point {
+            index,
+            flags: None,
+            value: None,
+            time: None,
+            bytes,
+        };
+        match self.layout {
+            Layout::Point {
+                flags,
+                number: kind,
+                time,
+                ..
+            } => {
+                if flags {
+                    point.flags = Some(c.u8(TRUNCATED)?);
+                }
+                let flags = point.flags.unwrap_or(0);
+                point.value = match kind {
+                    Number::FlagBit => Some(f64::from(flags >> 7)),
+                    Number::FlagBits2 => Some(f64::from(flags >> 6)),
+                    kind => number(&mut c, kind)?,
+                };
+                point.time = match time {
+                    Time::None => None,
+                    Time::Absolute => Some(t48(&mut c)?),
+                    Time::Relative => Some(u64::from(c.u16_le(TRUNCATED)?)),
+                };
+            }
+            Layout::Command { number: kind } => {
+                point.value = number(&mut c, kind)?;
+                point.flags = Some(c.u8(TRUNCATED)?);
+            }
+            _ => {}
+        }
+        Ok(point)
+    }
+
+    fn step(&mut self) -> Option<Result<Point<'a>, Error>> {
+        if self.done >= self.count {
+            return None;
+        }
+        let point = if matches!(self.layout, Layout::Bits | Layout::Bits2) && self.prefix == 0 {
+            self.bit()
+                .ok_or(Error::new(TRUNCATED, "truncated", self.cursor.remaining()))
+        } else {
+            self.read()
+        };
+        self.done = if point.is_ok() {
+            self.done.saturating_add(1)
+        } else {
+            self.count
+        };
+        Some(point)
+    }
+}
+
+impl<'a> Iterator for Points<'a> {
+    type Item = Point<'a>;
+
+    fn next(&mut self) -> Option<Point<'a>> {
+        self.step()?.ok()
+    }
+}
+
+/// Iterator over the object headers of a fragment. After an error nothing
+/// follows: where the next header begins is not known.
+#[derive(Debug, Clone, Copy)]
+pub struct Objects<'a> {
+    cursor: Cursor<'a>,
+    has_data: bool,
+    base: usize,
+    error: Option<Error>,
+}
+
+impl<'a> Objects<'a> {
+    pub(super) const fn new(data: &'a [u8], has_data: bool, base: usize) -> Self {
+        Self {
+            cursor: Cursor::new(data),
+            has_data,
+            base,
+            error: None,
+        }
+    }
+
+    fn at(&self, offset: usize) -> usize {
+        self.base.saturating_add(offset)
+    }
+
+    fn fail(&mut self, code: &'static str, reason: &'static str) {
+        let at = self.at(self.cursor.offset());
+        self.error = Some(Error::new(code, reason, at));
+        self.cursor = Cursor::new(&[]);
+    }
+
+    fn header(&mut self) -> Result<Object<'a>, Error> {
+        let c = &mut self.cursor;
+        let (group, variation, qualifier) = (c.u8(TRUNCATED)?, c.u8(TRUNCATED)?, c.u8(TRUNCATED)?);
+        let range = match qualifier & 0x0f {
+            0 | 3 => span(u32::from(c.u8(TRUNCATED)?), u32::from(c.u8(TRUNCATED)?)),
+            1 | 4 => span(
+                u32::from(c.u16_le(TRUNCATED)?),
+                u32::from(c.u16_le(TRUNCATED)?),
+            ),
+            2 | 5 => span(c.u32_le(TRUNCATED)?, c.u32_le(TRUNCATED)?),
+            6 => Range::All,
+            7 | 0x0b => Range::Count(u32::from(c.u8(TRUNCATED)?)),
+            8 => Range::Count(u32::from(c.u16_le(TRUNCATED)?)),
+            9 => Range::Count(c.u32_le(TRUNCATED)?),
+            _ => {
+                return Err(Error::new(
+                    BAD_QUALIFIER,
+                    "a range code that is not defined",
+                    c.offset(),
+                ));
+            }
+        };
+        Ok(Object {
+            group,
+            variation,
+            qualifier,
+            range,
+            has_data: self.has_data,
+            offset: self.at(self.cursor.offset()),
+            data: self.cursor.rest(),
+        })
+    }
+
+    /// Moves behind the points of an object; what is wrong with them is told
+    /// after the object itself.
+    fn pass(&mut self, object: &mut Object<'a>) {
+        if let Range::Span { first, last } = object.range
+            && last < first
+        {
+            self.fail(BAD_RANGE, "a range that ends before it starts");
+            object.data = &[];
+            return;
+        }
+        if object.prefix() == 7 {
+            self.fail(BAD_QUALIFIER, "a prefix code that is not defined");
+            object.data = &[];
+            return;
+        }
+        if !object.is_walkable() || object.count().unwrap_or(0) == 0 {
+            object.data = &[];
+            return;
+        }
+        match object.point_layout() {
+            None => {
+                self.fail(UNKNOWN_OBJECT, "a group and variation of unknown size");
+                object.data = &[];
+            }
+            Some(Layout::Sized) if !matches!(object.prefix(), 4..=6) => {
+                self.fail(
+                    UNKNOWN_OBJECT,
+                    "an object that needs a size prefix has none",
+                );
+                object.data = &[];
+            }
+            Some(layout @ (Layout::Bits | Layout::Bits2)) if object.prefix() == 0 => {
+                let per_byte = if layout == Layout::Bits { 8 } else { 4 };
+                let bytes = object.count().unwrap_or(0).div_ceil(per_byte);
+                let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+                match self.cursor.take(wanted, TRUNCATED) {
+                    Ok(data) => object.data = data,
+                    Err(_) => self.fail(TRUNCATED, "packed bits end early"),
+                }
+            }
+            Some(layout) if layout.size(object.variation) == Some(0) && object.prefix() == 0 => {
+                object.data = &[];
+            }
+            Some(_) => {
+                let mut points = object.points();
+                let outcome = loop {
+                    match points.step() {
+                        None => break Ok(()),
+                        Some(Err(error)) => break Err(error),
+                        Some(Ok(_)) => {}
+                    }
+                };
+                let used = points.cursor.offset();
+                match outcome {
+                    Ok(()) => match self.cursor.take(used, TRUNCATED) {
+                        Ok(data) => object.data = data,
+                        Err(_) => self.fail(TRUNCATED, "points end early"),
+                    },
+                    Err(_) => self.fail(TRUNCATED, "points end early"),
+                }
+            }
+        }
+    }
+}
+
+const fn span(first: u32, last: u32) -> Range {
+    Range::Span { first, last }
+}
+
+impl<'a> Iterator for Objects<'a> {
+    type Item = Result<Object<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.error.take() {
+            return Some(Err(error));
+        }
+        if self.cursor.remaining() == 0 {
+            return None;
+        }
+        match self.header() {
+            Ok(mut object) => {
+                self.pass(&mut object);
+                Some(Ok(object))
+            }
+            Err(error) => {
+                let at = self.at(error.offset);
+                self.cursor = Cursor::new(&[]);
+                Some(Err(Error::new(error.code, error.reason, at)))
+            }
+        }
+    }
+}
