@@ -194,8 +194,13 @@ fn codes(frame: &Map<String, Json>, s7: &[RowValues]) -> Option<String> {
     let truth = numbers(frame, "s7comm.data.returncode");
     let ours = column(&answers, "return_code");
     // Codes inside the contents of alarms are no columns of ours: only the PDU's own is compared.
-    let alarms = column(&answers, "function_group") == [4] && column(&answers, "sub_function") != [1];
-    let truth = if alarms { truth.into_iter().take(1).collect() } else { truth };
+    let alarms =
+        column(&answers, "function_group") == [4] && column(&answers, "sub_function") != [1];
+    let truth = if alarms {
+        truth.into_iter().take(1).collect()
+    } else {
+        truth
+    };
     let items = truth.get(1..).unwrap_or_default();
     if column(&answers, "rosctr").contains(&7) && items == ours {
         None
