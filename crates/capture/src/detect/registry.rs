@@ -11,6 +11,7 @@ pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) 
         Kind::S7comm if datagram => Probe::No,
         Kind::S7comm => telltale_dissect::s7comm::probe(payload),
         Kind::Cip if datagram => telltale_dissect::cip::probe_datagram(payload),
+        Kind::Cip if expected => telltale_dissect::cip::probe_expected(payload),
         Kind::Cip => telltale_dissect::cip::probe(payload),
         Kind::Dnp3 => telltale_dissect::dnp3::probe(payload),
     }

@@ -157,6 +157,17 @@ pub fn next_pdu(buf: &[u8]) -> Framing {
     }
 }
 
+/// The same where a port or a site says that EtherNet/IP is spoken: a sound header
+/// is enough, so that NOP, old commands and wrong contents are seen too.
+#[must_use]
+pub fn probe_expected(payload: &[u8]) -> Probe {
+    match probe(payload) {
+        Probe::No if payload.len() >= HEADER && is_header(payload) => Probe::Yes,
+        Probe::No if matches!(next_pdu(payload), Framing::NeedMore { .. }) => Probe::NeedMore,
+        other => other,
+    }
+}
+
 /// Does a stream or datagram carry EtherNet/IP encapsulation? The lengths and
 /// contents that each command demands must fit, so other protocols are not claimed.
 #[must_use]

@@ -18,7 +18,7 @@ pub mod tag;
 mod tests;
 
 use crate::Probe;
-pub use encap::{Encapsulation, next_pdu, probe};
+pub use encap::{Encapsulation, next_pdu, probe, probe_expected};
 pub use epath::{Path, Segment, Target};
 pub use message::{Message, Request, Response};
 pub use session::{Connection, Key, Session};
