@@ -74,7 +74,12 @@ fn compare(frame: &Map<String, Json>, ours: &[RowValues]) -> Vec<String> {
         .map(|r| match r.get("direction").as_str() {
             Some("request") => 4,
             Some("response") => 8,
-            _ => 0,
+            Some("unsolicited") => 0,
+            // another type, which has no column
+            _ => numbers(frame, "s7comm.param.userdata.type")
+                .first()
+                .copied()
+                .unwrap_or(0),
         })
         .collect();
     out.extend(differ(

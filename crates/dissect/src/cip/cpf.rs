@@ -33,6 +33,8 @@ pub struct CpfItem<'a> {
     pub kind: u16,
     /// Its data.
     pub data: &'a [u8],
+    /// Did the data end before the item's length said? It is the last one then.
+    pub cut: bool,
 }
 
 /// The items of a list, in order.
@@ -68,11 +70,17 @@ impl<'a> Iterator for CpfItems<'a> {
         let item = (|| {
             let kind = self.cursor.u16_le(BAD_CPF)?;
             let len = usize::from(self.cursor.u16_le(BAD_CPF)?);
+            let len_left = self.cursor.remaining();
+            let cut = len > len_left;
             Ok(CpfItem {
                 kind,
-                data: self.cursor.take(len, BAD_CPF)?,
+                data: self.cursor.take(len.min(len_left), BAD_CPF)?,
+                cut,
             })
         })();
+        if matches!(item, Ok(CpfItem { cut: true, .. })) {
+            self.left = 0;
+        }
         if item.is_err() {
             self.left = 0;
         }
@@ -98,10 +106,12 @@ pub struct Packet<'a> {
 /// Gathers the items; unknown types are passed over.
 ///
 /// # Errors
-/// `TT-CIP-002` when the items are cut. `out` holds what came before.
+/// `TT-CIP-002` when the items are cut. `out` holds what came, the cut item too.
 pub fn gather<'a>(bytes: &'a [u8], out: &mut Packet<'a>) -> Result<(), Error> {
+    let mut cut = false;
     for found in CpfItems::new(bytes)? {
         let found = found?;
+        cut |= found.cut;
         match found.kind {
             item::CONNECTED_ADDRESS => {
                 out.connection_id = found
@@ -122,6 +132,13 @@ pub fn gather<'a>(bytes: &'a [u8], out: &mut Packet<'a>) -> Result<(), Error> {
             }
             _ => {}
         }
+    }
+    if cut {
+        return Err(Error::new(
+            BAD_CPF,
+            "an item is longer than what is left",
+            bytes.len(),
+        ));
     }
     Ok(())
 }

@@ -139,6 +139,30 @@ pub fn parse(bytes: &[u8]) -> Result<Message<'_>, Error> {
     }))
 }
 
+/// What a message that is cut still says: its service, and the path as far as it
+/// goes. `None` for nothing at all.
+#[must_use]
+pub fn salvage(bytes: &[u8]) -> Option<Message<'_>> {
+    match bytes {
+        [] => None,
+        [service, rest @ ..] if *service & 0x80 == 0 => {
+            let raw = rest.get(1..).unwrap_or_default();
+            Some(Message::Request(Request {
+                service: *service,
+                path: Path { raw },
+                data: &[],
+            }))
+        }
+        [service, _, status, ..] => Some(Message::Response(Response {
+            service: service & 0x7f,
+            status: *status,
+            additional: &[],
+            data: &[],
+        })),
+        _ => None,
+    }
+}
+
 /// Reads a response that lacks the response bit, as some stacks send: service,
 /// reserved, status, size of the additional status, data.
 #[must_use]

@@ -236,7 +236,10 @@ fn recognition_is_strict() {
     assert_eq!(probe(b"GET / HTTP/1.1\r\nHost: localhost\r\n"), Probe::No);
     let nop = encapsulated(0, 0, &[1, 2, 3]);
     assert_eq!((probe(&nop), probe_expected(&nop)), (Probe::No, Probe::Yes));
-    assert_eq!(probe_expected(b"GET / HTTP/1.1\r\nHost: localhost\r\n"), Probe::No);
+    assert_eq!(
+        probe_expected(b"GET / HTTP/1.1\r\nHost: localhost\r\n"),
+        Probe::No
+    );
     assert_eq!(probe(&[0x6f]), Probe::NeedMore);
     assert_eq!(probe_datagram(&encapsulated(0x63, 0, &[])), Probe::Yes);
     let io = items(&[(0x8002, &[1, 0, 0, 0, 9, 0, 0, 0]), (0xb1, &[1, 2, 3])]);

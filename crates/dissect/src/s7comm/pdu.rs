@@ -62,9 +62,6 @@ pub fn parse(unit: &[u8]) -> Result<Payload<'_>, Error> {
         }
     }
     let rosctr = cursor.u8(BAD_HEADER)?;
-    if !matches!(rosctr, 1 | 2 | 3 | 7) {
-        return Err(Error::new(BAD_HEADER, "unknown rosctr", 1));
-    }
     let _redundancy = cursor.u16_be(BAD_HEADER)?;
     let pdu_ref = cursor.u16_be(BAD_HEADER)?;
     let param_len = usize::from(cursor.u16_be(BAD_HEADER)?);
@@ -150,10 +147,10 @@ impl<'a> Pdu<'a> {
     /// Function code of a job or acknowledgement, if it has parameters.
     #[must_use]
     pub fn function(&self) -> Option<u8> {
-        if self.rosctr == 7 {
-            None
-        } else {
+        if matches!(self.rosctr, 1..=3) {
             self.param.first().copied()
+        } else {
+            None
         }
     }
 
@@ -189,6 +186,9 @@ impl<'a> Pdu<'a> {
                     offset: e.offset.saturating_add(at),
                     ..e
                 });
+        }
+        if !matches!(self.rosctr, 1..=3) {
+            return Err(Error::new(BAD_HEADER, "unknown rosctr", 1));
         }
         let Some(function) = self.function() else {
             return if self.rosctr == 1 {

@@ -7,16 +7,12 @@ use crate::rows::Cx;
 use telltale_dissect::cip::message::{class, service as code};
 use telltale_dissect::cip::{self, Encapsulation, Key, Message, connection, message};
 use telltale_dissect::pending::Request as Waiting;
-use telltale_schema::{Direction, Protocol};
+use telltale_schema::Direction;
 
 impl CipFlow {
     pub(super) fn unconnected(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, bytes: &[u8]) {
-        let parsed = match message::parse(bytes) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
-                return self.plain_command(cx, encap);
-            }
+        let Some(parsed) = service::parsed(cx, bytes) else {
+            return self.plain_command(cx, encap);
         };
         let other = cx.sender.other().index() as u8;
         let unmarked = self.unmarked(other, encap, bytes);
@@ -84,28 +80,33 @@ impl CipFlow {
         &mut self,
         cx: &mut Cx<'_>,
         encap: &Encapsulation<'_>,
-        id: u32,
+        id: Option<u32>,
         bytes: &[u8],
     ) {
+        // Without an address the message is decoded all the same.
+        let connection = id.unwrap_or(0);
         let (sequence, bytes) = match bytes {
             [lo, hi, rest @ ..] => (u16::from_le_bytes([*lo, *hi]), rest),
             _ => return self.plain_command(cx, encap),
         };
-        if let Some(route) = self.routes.iter().find(|r| r.o2t == id || r.t2o == id) {
+        if let Some(route) = self
+            .routes
+            .iter()
+            .find(|r| id == Some(r.o2t) || id == Some(r.t2o))
+        {
             self.texts.station.push_str(&route.text);
         }
-        let parsed = match message::parse(bytes) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                // A connection of class 1 may run over TCP too: no message then.
-                if !bytes.is_empty() {
-                    cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
-                }
-                return self.plain_command(cx, encap);
-            }
+        // An empty message keeps the connection alive.
+        let found = if bytes.is_empty() {
+            None
+        } else {
+            service::parsed(cx, bytes)
+        };
+        let Some(parsed) = found else {
+            return self.plain_command(cx, encap);
         };
         let columns = |head: &mut Head| {
-            head.row.connection_id = Some(id);
+            head.row.connection_id = id;
             head.row.sequence_count = Some(sequence);
         };
         match parsed {
@@ -120,7 +121,7 @@ impl CipFlow {
                 let service = service::answered_service(&parsed);
                 let key = Key::Connected {
                     dir: cx.sender.index() as u8,
-                    connection: id,
+                    connection,
                     sequence,
                     service,
                 };
@@ -128,9 +129,9 @@ impl CipFlow {
             }
             Message::Response(response) => {
                 let dir = cx.sender.other().index() as u8;
-                let waited = self
-                    .session
-                    .take_connected(dir, id, sequence, response.service);
+                let waited =
+                    self.session
+                        .take_connected(dir, connection, sequence, response.service);
                 let mut head = self.head(cx, encap, Direction::Response);
                 columns(&mut head);
                 head.count = service::count(bytes);

@@ -73,13 +73,15 @@ impl CipFlow {
         }
         match (packet.unconnected, packet.connected, packet.connection_id) {
             (Some(bytes), ..) => self.unconnected(cx, &encap, bytes),
-            (None, Some(bytes), Some(id)) => {
-                let explicit = self.session.connection(id).and_then(|c| c.explicit);
-                // Over UDP nothing explicit is connected; some devices put I/O into this command.
-                if explicit == Some(false) || cx.flow.transport == Transport::Udp {
-                    self.io.count(cx, &mut self.texts, id, bytes.len());
-                } else {
-                    self.connected(cx, &encap, id, bytes);
+            (None, Some(bytes), id) => {
+                let known = id.and_then(|id| self.session.connection(id));
+                let implicit = known.is_some_and(|c| c.explicit == Some(false));
+                match id {
+                    // Over UDP nothing explicit is connected; some devices put I/O into this command.
+                    Some(id) if implicit || cx.flow.transport == Transport::Udp => {
+                        self.io.count(cx, &mut self.texts, id, bytes.len());
+                    }
+                    _ => self.connected(cx, &encap, id, bytes),
                 }
             }
             _ => self.plain_command(cx, &encap),

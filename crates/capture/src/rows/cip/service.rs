@@ -36,7 +36,7 @@ pub(super) fn rows_of(bytes: &[u8], depth: u8) -> usize {
             1 + message::unconnected_send(r.data).map_or(0, |send| rows_of(send.message, depth + 1))
         }
         Ok(_) => 1,
-        Err(_) => 0,
+        Err(_) => usize::from(message::salvage(bytes).is_some()),
     }
 }
 
@@ -52,6 +52,17 @@ pub(super) fn answered_service(message: &Message<'_>) -> u8 {
             .and_then(|send| send.message.first().copied())
             .map_or(r.service, |inner| inner & 0x7f),
         other => other.service(),
+    }
+}
+
+/// A message; of one that is cut what it still says, with a row for the failure.
+pub(super) fn parsed<'a>(cx: &mut Cx<'_>, bytes: &'a [u8]) -> Option<Message<'a>> {
+    match message::parse(bytes) {
+        Ok(message) => Some(message),
+        Err(error) => {
+            cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+            message::salvage(bytes)
+        }
     }
 }
 
@@ -109,10 +120,12 @@ impl Walk<'_> {
         if depth >= MAX_DEPTH {
             return;
         }
-        match message::parse(bytes) {
-            Ok(Message::Request(inner)) => self.request(cx, head, &inner, depth + 1),
-            Ok(Message::Response(inner)) => self.response(cx, head, &inner, None, true, depth + 1),
-            Err(error) => cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
+        match parsed(cx, bytes) {
+            Some(Message::Request(inner)) => self.request(cx, head, &inner, depth + 1),
+            Some(Message::Response(inner)) => {
+                self.response(cx, head, &inner, None, true, depth + 1);
+            }
+            None => {}
         }
     }
 
@@ -212,13 +225,13 @@ impl Walk<'_> {
             Ok(Message::Request(request)) => Some(request),
             _ => None,
         });
-        match message::parse(bytes) {
-            Ok(Message::Response(inner)) => {
+        match parsed(cx, bytes) {
+            Some(Message::Response(inner)) => {
                 let asked = asked.filter(|a| a.service == inner.service);
                 self.response(cx, head, &inner, asked, true, depth + 1);
             }
-            Ok(Message::Request(inner)) => self.request(cx, head, &inner, depth + 1),
-            Err(error) => cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
+            Some(Message::Request(inner)) => self.request(cx, head, &inner, depth + 1),
+            None => {}
         }
     }
 

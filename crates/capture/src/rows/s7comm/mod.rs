@@ -226,7 +226,9 @@ impl S7commFlow {
             (Body::Userdata(u), _) if u.kind == s7comm::userdata::Kind::Push => {
                 Direction::Unsolicited
             }
-            _ => Direction::Response,
+            (Body::Userdata(u), _) if u.kind != s7comm::userdata::Kind::Response => Direction::None,
+            _ if matches!(pdu.rosctr, 2 | 3 | 7) => Direction::Response,
+            _ => Direction::None,
         };
         // A controller asks for the parts of a download: the station stays the client.
         let server_asks = matches!(pdu.function(), Some(0x1b | 0x1c)) && !userdata;
