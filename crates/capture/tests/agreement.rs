@@ -8,5 +8,9 @@
 mod cip;
 #[path = "agreement/common.rs"]
 mod common;
+#[path = "agreement/dnp3.rs"]
+mod dnp3;
+#[path = "agreement/modbus.rs"]
+mod modbus;
 #[path = "agreement/s7comm.rs"]
 mod s7comm;

@@ -98,8 +98,8 @@ impl Dnp3Flow {
         let mut whole = std::mem::take(&mut self.fragment);
         whole.clear();
         match self.session.frame(&frame) {
-            Assembled::LinkOnly => self.link(cx, &frame),
-            Assembled::Partial => {}
+            // a segment that completes nothing yet has a row of its own, too
+            Assembled::LinkOnly | Assembled::Partial => self.link(cx, &frame),
             Assembled::Whole(fragment) => {
                 whole.extend_from_slice(fragment);
                 match Fragment::parse(&whole) {
@@ -353,7 +353,7 @@ impl Dnp3Flow {
             put!(&mut self.names, "g{}v{}", object.group, object.variation);
             match (object.range, self.indexes.get(indexes..)) {
                 (Range::Span { first, last }, _) if first == last => {
-                    put!(&mut self.names, ":{first}")
+                    put!(&mut self.names, ":{first}");
                 }
                 (Range::Span { first, last }, _) => put!(&mut self.names, ":{first}..{last}"),
                 (Range::All, _) => put!(&mut self.names, ":all"),

@@ -222,8 +222,7 @@ impl Items {
                 records,
                 byte_count,
             } => {
-                let mut at = 0;
-                for record in *records {
+                for (at, record) in (*records).enumerate() {
                     let Ok(record) = record else { break };
                     let start = self.data.len();
                     self.data.extend(record.registers.iter().map(f64::from));
@@ -232,7 +231,6 @@ impl Items {
                         item.data = (start, end);
                         item.row.byte_count = Some(u16::from(*byte_count));
                     }
-                    at += 1;
                 }
             }
             Body::Umas(umas) => {

@@ -14,6 +14,9 @@ use telltale_engine::explain::RowAnswer;
 use telltale_rules::{RuleSet, Site};
 use telltale_schema::TableId;
 
+/// Rows of a table, and for each condition its text, rows that pass it alone and so far.
+type Total = (usize, Vec<(String, usize, usize)>);
+
 /// Nearest rows that are shown.
 const NEAREST: usize = 3;
 
@@ -67,7 +70,7 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
         ))?;
         return Ok(Exit::Ok);
     }
-    let mut totals: BTreeMap<TableId, (usize, Vec<(String, usize, usize)>)> = BTreeMap::new();
+    let mut totals: BTreeMap<TableId, Total> = BTreeMap::new();
     let mut nearest: Vec<(usize, RowAnswer)> = Vec::new();
     let mut fired = 0_usize;
     let sources = Source::files(std::slice::from_ref(&args.capture))?;
