@@ -4,6 +4,12 @@
 //! A PDU agrees when everything that both sides state of it is equal: function
 //! or service, address, object, status. The table is printed with
 //! `cargo test -p telltale-capture --test agreement -- --nocapture`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 #[path = "agreement/cip.rs"]
 mod cip;
 #[path = "agreement/common.rs"]

@@ -1,4 +1,10 @@
 //! Rows of S7 communication and of EtherNet/IP, from hand-written packets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 use telltale_capture::{Config, Packet, Pipeline};
 use telltale_schema::TableId;
 use telltale_schema::value::{self, RowValues};

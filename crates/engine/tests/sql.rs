@@ -1,4 +1,10 @@
 //! Every function of docs/sql.md with an example, and every refusal with its place.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use serde_json::{Map, Value, json};
 use telltale_engine::Engine;

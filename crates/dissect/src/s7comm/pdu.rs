@@ -35,8 +35,8 @@ pub struct Pdu<'a> {
     pub param: &'a [u8],
     /// Data.
     pub data: &'a [u8],
-    /// Did parameters or data end before their length said?
-    pub truncated: bool,
+    /// Do the lengths of parameters and data not add up to the data unit?
+    pub misfit: bool,
 }
 
 /// Decodes a whole transport data unit.
@@ -72,16 +72,18 @@ pub fn parse(unit: &[u8]) -> Result<Payload<'_>, Error> {
         None
     };
     let rest = cursor.rest();
-    let (param, rest) = rest.split_at_checked(param_len).unwrap_or((rest, &[]));
-    let data = rest.get(..data_len).unwrap_or(rest);
-    let truncated = param.len() < param_len || data.len() < data_len;
+    // A PDU fills its data unit. Where the two lengths do not add up to it, one of
+    // them is taken at its word, and all that is left belongs to the data.
+    let param_end = if param_len <= rest.len() { param_len } else { rest.len().saturating_sub(data_len) };
+    let (param, data) = rest.split_at_checked(param_end).unwrap_or((rest, &[]));
+    let misfit = param_len.saturating_add(data_len) != rest.len();
     Ok(Payload::S7(Pdu {
         rosctr,
         pdu_ref,
         error,
         param,
         data,
-        truncated,
+        misfit,
     }))
 }
 

@@ -211,11 +211,11 @@ impl S7commFlow {
                 Body::Other
             }
         };
-        if pdu.truncated {
+        if pdu.misfit {
             let error = telltale_dissect::Error::new(
                 s7comm::BAD_HEADER,
-                "parameters or data end before their length",
-                unit.len(),
+                "lengths of parameters and data do not add up to the pdu",
+                6,
             );
             cx.error(Protocol::S7comm, &error, unit.len(), unit);
         }
