@@ -74,8 +74,14 @@ pub fn parse(unit: &[u8]) -> Result<Payload<'_>, Error> {
     let rest = cursor.rest();
     // A PDU fills its data unit. Where the two lengths do not add up to it, one of
     // them is taken at its word, and all that is left belongs to the data.
-    let param_end = if param_len <= rest.len() { param_len } else { rest.len().saturating_sub(data_len) };
+    let param_end = match rest {
+        _ if param_len <= rest.len() => param_len,
+        // Userdata say themselves how long their parameters are.
+        [_, _, _, len, ..] if rosctr == 7 => usize::from(*len) + 4,
+        _ => rest.len().saturating_sub(data_len),
+    };
     let (param, data) = rest.split_at_checked(param_end).unwrap_or((rest, &[]));
+    let data = if data_len == 0 { &[] } else { data };
     let misfit = param_len.saturating_add(data_len) != rest.len();
     Ok(Payload::S7(Pdu {
         rosctr,
