@@ -2,14 +2,10 @@
 # Installs what a target needs on Debian, and says what is missing elsewhere.
 #   need.sh build   a C compiler and cargo
 #   need.sh test    the same; tests start nothing else yet
-#   need.sh bench   and tshark, the named alternative of the decode bench
 set -euo pipefail
 missing=()
 command -v cargo >/dev/null || { echo "telltale: no cargo found: install Rust (https://rustup.rs), then run this again" >&2; exit 1; }
 command -v cc >/dev/null || missing+=(gcc libc6-dev)
-case "${1:-build}" in
-bench) command -v tshark >/dev/null || missing+=(tshark) ;;
-esac
 [ ${#missing[@]} -eq 0 ] && exit 0
 if ! command -v apt-get >/dev/null; then
     echo "telltale: please install: ${missing[*]}" >&2
