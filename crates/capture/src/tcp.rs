@@ -151,7 +151,7 @@ impl<T> Stream<T> {
         };
         let age = now.saturating_sub(self.hole_since);
         let known_lost = acknowledged.is_some_and(|ack| distance(*first, ack) > 0)
-            && (age > hole_ns / 10 || self.waiting.len() >= 16);
+            && (age > hole_ns / 2000 || self.waiting.len() >= 16);
         self.waiting_bytes > limit || age > hole_ns || known_lost
     }
 

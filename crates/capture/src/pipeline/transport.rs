@@ -285,6 +285,9 @@ impl Pipeline {
         h: &Header<'_>,
         segment: &str,
     ) {
+        // what this packet acknowledges came before it: a question behind a hole
+        // is delivered before its answer
+        self.give_up_holes(flow, info, sender.other(), segment);
         let Some(stream) = flow.streams.get_mut(sender.index()) else {
             return;
         };
@@ -304,28 +307,31 @@ impl Pipeline {
             self.deliver(flow, info, sender, bytes, segment);
             self.deliver_ready(flow, Some(info), sender, segment);
         }
-        // holes that will not be filled any more, in either direction
-        for side in [sender, sender.other()] {
-            let acknowledged = flow
-                .acknowledged
-                .get(side.other().index())
-                .copied()
-                .flatten();
-            let over = self.waiting_bytes > self.config.reassembly_bytes;
-            while let Some(stream) = flow.streams.get_mut(side.index()) {
-                if stream.waiting_bytes() == 0
-                    || !(over
-                        || stream.hopeless(
-                            info.ts_ns,
-                            self.config.hole_ns,
-                            self.config.reassembly_bytes_per_flow,
-                            acknowledged,
-                        ))
-                {
-                    break;
-                }
-                self.step_over(flow, info, side, segment);
+        self.give_up_holes(flow, info, sender, segment);
+        self.give_up_holes(flow, info, sender.other(), segment);
+    }
+
+    /// Gives up the holes of a direction that will not be filled any more.
+    fn give_up_holes(&mut self, flow: &mut Flow, info: PacketInfo, side: Side, segment: &str) {
+        let acknowledged = flow
+            .acknowledged
+            .get(side.other().index())
+            .copied()
+            .flatten();
+        let over = self.waiting_bytes > self.config.reassembly_bytes;
+        while let Some(stream) = flow.streams.get_mut(side.index()) {
+            if stream.waiting_bytes() == 0
+                || !(over
+                    || stream.hopeless(
+                        info.ts_ns,
+                        self.config.hole_ns,
+                        self.config.reassembly_bytes_per_flow,
+                        acknowledged,
+                    ))
+            {
+                break;
             }
+            self.step_over(flow, info, side, segment);
         }
     }
 
