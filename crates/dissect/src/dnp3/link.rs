@@ -137,7 +137,7 @@ impl<'a> Frame<'a> {
     /// Does it carry user data (primary functions 3 and 4)?
     #[must_use]
     pub const fn has_user_data(&self) -> bool {
-        self.prm() && matches!(self.function(), 3 | 4) && !self.blocks.is_empty()
+        self.prm() && !self.blocks.is_empty()
     }
 
     /// The user data in its blocks, each with whether its CRC is right.
