@@ -111,7 +111,7 @@ impl<'a> Object<'a> {
                 _ => 0,
             },
             done: 0,
-            count: if self.is_walkable() {
+            count: if self.is_walkable() && !self.is_hollow() {
                 self.count().unwrap_or(0)
             } else {
                 0
@@ -122,6 +122,15 @@ impl<'a> Object<'a> {
     /// Do bytes follow the header?
     const fn is_walkable(&self) -> bool {
         self.has_data || self.prefix() != 0
+    }
+
+    /// Do its points have no bytes at all? Then a count means nothing, however great.
+    const fn is_hollow(&self) -> bool {
+        self.prefix() == 0
+            && match self.point_layout() {
+                Some(layout) => matches!(layout.size(self.variation), Some(0)),
+                None => true,
+            }
     }
 
     /// How the points are laid out here.
@@ -383,6 +392,14 @@ impl<'a> Objects<'a> {
                     Ok(data) => object.data = data,
                     Err(_) => self.fail(TRUNCATED, "packed bits end early"),
                 }
+            }
+            // requests may ask for any length by variation 0; an object has one
+            Some(Layout::Text) if object.variation == 0 && object.has_data => {
+                self.fail(
+                    UNKNOWN_OBJECT,
+                    "an octet string of variation 0 has no length",
+                );
+                object.data = &[];
             }
             Some(layout) if layout.size(object.variation) == Some(0) && object.prefix() == 0 => {
                 object.data = &[];
