@@ -24,7 +24,8 @@ fn as_people_read_it() {
 
 #[test]
 fn as_programs_read_it() {
-    insta::assert_json_snapshot!(json(&alert()));
+    // the hash of the rule set changes with any rule's text
+    insta::assert_json_snapshot!(json(&alert()), {".rule_set" => "[hash]"});
 }
 
 #[test]

@@ -94,7 +94,11 @@ impl<'a> Fragment<'a> {
     #[must_use]
     pub const fn objects(&self) -> Objects<'a> {
         let none: &[u8] = &[];
-        let data = if self.function == 0 { none } else { self.data };
+        // a confirmation has none, and of an unknown function's data nothing is known
+        let data = match self.function {
+            1..=33 | 129..=131 => self.data,
+            _ => none,
+        };
         Objects::new(data, self.has_data(), self.header)
     }
 }
