@@ -64,6 +64,10 @@ impl ModbusFlow {
 
     /// Who asks: the side that opened the connection, else what the PDUs' form says.
     fn client(&mut self, cx: &Cx<'_>, adu: &Adu<'_>) -> (Side, RoleSource) {
+        // only servers send exceptions, whoever opened the connection
+        if adu.exception && adu.shape() == Shape::Response {
+            return (cx.sender.other(), RoleSource::Protocol);
+        }
         match cx.flow.initiator_source {
             source @ (RoleSource::Syn | RoleSource::Port) => (cx.flow.initiator, source),
             source => {

@@ -134,10 +134,12 @@ impl<'a> Frame<'a> {
         self.control & 0x0f
     }
 
-    /// Does it carry user data (primary functions 3 and 4)?
+    /// Does it carry user data? Functions 3 and 4 do; a station may put data into
+    /// others, but a reset of the link (0) and a request of its status (9) are
+    /// taken by what they are.
     #[must_use]
     pub const fn has_user_data(&self) -> bool {
-        self.prm() && !self.blocks.is_empty()
+        self.prm() && !matches!(self.function(), 0 | 9) && !self.blocks.is_empty()
     }
 
     /// The user data in its blocks, each with whether its CRC is right.

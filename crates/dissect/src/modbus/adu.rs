@@ -193,7 +193,8 @@ impl<'a> Adu<'a> {
     #[must_use]
     pub fn shape(&self) -> Shape {
         if self.exception {
-            return if self.data.len() == 1 {
+            // some servers pad the code to a word
+            return if matches!(self.data.len(), 1 | 2) {
                 Shape::Response
             } else {
                 Shape::Neither
