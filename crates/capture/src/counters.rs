@@ -37,6 +37,8 @@ pub struct Counters {
     pub fragment_overlaps: u64,
     /// Requests forgotten because too many waited for an answer.
     pub pairing_evictions: u64,
+    /// ARP claims not learned because the table of addresses was full.
+    pub arp_claims_full: u64,
     /// Errors of a flow beyond those it may report, counted but not written.
     pub errors_suppressed: u64,
 }

@@ -122,6 +122,7 @@ impl Pipeline {
         Counters {
             fragments_dropped: self.defrag.dropped,
             fragment_overlaps: self.defrag.overlaps,
+            arp_claims_full: self.claims.full,
             ..self.out.counters.clone()
         }
     }

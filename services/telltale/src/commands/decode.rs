@@ -54,7 +54,7 @@ pub fn summary(ran: &drive::Ran) -> String {
         clippy::cast_sign_loss
     )]
     let rate = (c.packets as f64 / ran.took.as_secs_f64().max(1e-9)) as u64;
-    format!(
+    let mut text = format!(
         "{} packets, {} bytes in {:.2} s ({rate} packets/s); {} flows; PDUs: {}; {} rows, {} errors, {} duplicates, {} gaps",
         c.packets,
         c.bytes,
@@ -69,7 +69,41 @@ pub fn summary(ran: &drive::Ran) -> String {
         c.errors,
         c.duplicates,
         c.gaps
-    )
+    );
+    // whatever was dropped is said
+    for (count, what) in [
+        (c.link_unknown, "packets of a link type that is not decoded"),
+        (c.flow_evictions, "flows ended because the table was full"),
+        (c.gap_bytes, "bytes of TCP never seen"),
+        (
+            c.overflow_bytes,
+            "bytes dropped because no PDU ended within the bound",
+        ),
+        (
+            c.fragments_dropped,
+            "IP datagrams dropped before they were whole",
+        ),
+        (
+            c.pairing_evictions,
+            "requests forgotten because too many waited",
+        ),
+        (
+            c.errors_suppressed,
+            "errors beyond what one flow may report",
+        ),
+        (
+            c.arp_claims_full,
+            "ARP claims not learned because the table was full",
+        ),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("\n  {count} {what}"));
+        }
+    }
+    for file in &ran.failed {
+        text.push_str(&format!("\n  not read to its end: {file}"));
+    }
+    text
 }
 
 /// The exit code of a run.

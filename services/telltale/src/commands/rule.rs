@@ -29,6 +29,9 @@ fn lint(config: &Config, args: &LintArgs) -> Result<Exit> {
     let (set, mut found) = content::rules(&args.paths)?;
     let (site, site_found) = content::site(config, args.site.as_deref())?;
     found.extend(site_found);
+    if let Some(dir) = &args.site {
+        found.extend(site.check(&set, &dir.display().to_string()));
+    }
     let (_, compiled) = Engine::compile(&set, &site);
     found.extend(compiled);
     found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));

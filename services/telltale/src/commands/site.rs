@@ -8,7 +8,11 @@ use telltale_rules::Site;
 /// Checks a site's folder.
 pub fn run(command: &SiteCommand) -> Result<Exit> {
     let SiteCommand::Lint { dir } = command;
-    let (site, found) = Site::load(dir)?;
+    let (site, mut found) = Site::load(dir)?;
+    if let Some(site) = &site {
+        let (rules, _) = content::rules(&[])?;
+        found.extend(site.check(&rules, &dir.display().to_string()));
+    }
     let errors = content::report(&found);
     if let Some(site) = site {
         eprintln!(
