@@ -9,9 +9,10 @@ use crate::detect::Analysis;
 use crate::ip::Address;
 use crate::tcp::Stream;
 use base64::Engine as _;
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
 use sha1::{Digest as _, Sha1};
+use std::hash::Hasher as _;
 use telltale_schema::{FlowState, RoleSource, Transport};
 
 /// One of the two ends of a flow; `A` is the lower address and port.
@@ -51,7 +52,7 @@ pub struct Endpoint {
 }
 
 /// What makes a flow: the two ends, the transport and the address space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     a: Endpoint,
     b: Endpoint,
@@ -60,6 +61,16 @@ pub struct Key {
 }
 
 impl Key {
+    fn hash(&self) -> u64 {
+        let port = |end: &Endpoint| end.port.map_or(0, |p| 1 << 16 | u64::from(p));
+        let mut hasher = FxHasher::default();
+        hasher.write_u128(u128::from_ne_bytes(self.a.ip));
+        hasher.write_u128(u128::from_ne_bytes(self.b.ip));
+        hasher.write_u64(port(&self.a) << 17 | port(&self.b));
+        hasher.write_u64(u64::from(self.segment) << 8 | u64::from(self.protocol));
+        hasher.finish()
+    }
+
     /// Number of the address space.
     #[must_use]
     pub fn segment(&self) -> u32 {
@@ -182,16 +193,26 @@ pub(crate) struct Flow {
     pub keep_undecided: bool,
     /// Number of its last packet.
     pub last_packet: u64,
-    newer: u32,
-    older: u32,
 }
 
 const NONE: u32 = u32::MAX;
 
+/// Place of a flow. What every packet asks for is here and not in the flow, so
+/// that finding one and keeping the order of use touch few cache lines.
+struct Slot {
+    flow: Option<Box<Flow>>,
+    hash: u64,
+    /// Time of the flow's last packet, nanoseconds.
+    last_ns: i64,
+    newer: u32,
+    older: u32,
+}
+
 /// All living flows.
 pub(crate) struct FlowTable {
-    index: HashMap<Key, u32, FxBuildHasher>,
-    slab: Vec<Option<Box<Flow>>>,
+    /// Places by the hash of the flow's key.
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
     free: Vec<u32>,
     newest: u32,
     oldest: u32,
@@ -200,8 +221,8 @@ pub(crate) struct FlowTable {
 impl FlowTable {
     pub(crate) fn new() -> Self {
         Self {
-            index: HashMap::default(),
-            slab: Vec::new(),
+            index: HashTable::new(),
+            slots: Vec::new(),
             free: Vec::new(),
             newest: NONE,
             oldest: NONE,
@@ -213,56 +234,76 @@ impl FlowTable {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<u32> {
-        self.index.get(key).copied()
+        let hash = key.hash();
+        let same = |at: &u32| {
+            self.slots.get(*at as usize).is_some_and(|slot| {
+                slot.hash == hash && slot.flow.as_ref().is_some_and(|flow| flow.key == *key)
+            })
+        };
+        self.index.find(hash, same).copied()
     }
 
     pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
-        self.slab.get_mut(at as usize)?.as_deref_mut()
+        self.slots.get_mut(at as usize)?.flow.as_deref_mut()
     }
 
-    pub(crate) fn insert(&mut self, mut flow: Box<Flow>) -> u32 {
-        flow.newer = NONE;
-        flow.older = NONE;
-        let key = flow.key;
+    pub(crate) fn insert(&mut self, flow: Box<Flow>) -> u32 {
+        let slot = Slot {
+            hash: flow.key.hash(),
+            last_ns: flow.head.last_ns,
+            flow: Some(flow),
+            newer: NONE,
+            older: NONE,
+        };
+        let hash = slot.hash;
         let at = match self.free.pop() {
             Some(at) => {
-                if let Some(slot) = self.slab.get_mut(at as usize) {
-                    *slot = Some(flow);
+                if let Some(place) = self.slots.get_mut(at as usize) {
+                    *place = slot;
                 }
                 at
             }
             None => {
-                self.slab.push(Some(flow));
-                u32::try_from(self.slab.len() - 1).unwrap_or(NONE - 1)
+                self.slots.push(slot);
+                u32::try_from(self.slots.len() - 1).unwrap_or(NONE - 1)
             }
         };
-        self.index.insert(key, at);
+        let slots = &self.slots;
+        self.index.insert_unique(hash, at, |at| {
+            slots.get(*at as usize).map_or(0, |slot| slot.hash)
+        });
         self.link(at);
         at
     }
 
     /// Takes a flow out of its slot for a while; its place and age stay.
     pub(crate) fn take(&mut self, at: u32) -> Option<Box<Flow>> {
-        self.slab.get_mut(at as usize)?.take()
+        self.slots.get_mut(at as usize)?.flow.take()
     }
 
     /// Puts a taken flow back.
     pub(crate) fn put(&mut self, at: u32, flow: Box<Flow>) {
-        if let Some(slot) = self.slab.get_mut(at as usize) {
-            *slot = Some(flow);
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.flow = Some(flow);
         }
     }
 
     pub(crate) fn remove(&mut self, at: u32) -> Option<Box<Flow>> {
+        let slot = self.slots.get_mut(at as usize)?;
+        let flow = slot.flow.take()?;
+        if let Ok(entry) = self.index.find_entry(slot.hash, |other| *other == at) {
+            entry.remove();
+        }
         self.unlink(at);
-        let flow = self.slab.get_mut(at as usize)?.take()?;
-        self.index.remove(&flow.key);
         self.free.push(at);
         Some(flow)
     }
 
-    /// Marks a flow as the one used last.
-    pub(crate) fn touch(&mut self, at: u32) {
+    /// Marks a flow as the one used last, with its last packet at `last_ns`.
+    pub(crate) fn touch(&mut self, at: u32, last_ns: i64) {
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.last_ns = slot.last_ns.max(last_ns);
+        }
         if self.newest != at {
             self.unlink(at);
             self.link(at);
@@ -271,43 +312,45 @@ impl FlowTable {
 
     /// The flow idle longest, with the time of its last packet.
     pub(crate) fn oldest(&self) -> Option<(u32, i64)> {
-        let flow = self.slab.get(self.oldest as usize)?.as_deref()?;
-        Some((self.oldest, flow.head.last_ns))
+        let slot = self.slots.get(self.oldest as usize)?;
+        Some((self.oldest, slot.last_ns))
     }
 
     /// All flows, from the one idle longest.
     pub(crate) fn oldest_first(&self) -> Vec<u32> {
         let mut all = Vec::with_capacity(self.len());
         let mut at = self.oldest;
-        while let Some(flow) = self.slab.get(at as usize).and_then(|f| f.as_deref()) {
+        while let Some(slot) = self.slots.get(at as usize) {
             all.push(at);
-            at = flow.newer;
+            at = slot.newer;
         }
         all
     }
 
     fn link(&mut self, at: u32) {
         let before = self.newest;
-        if let Some(flow) = self.get(at) {
-            flow.older = before;
-            flow.newer = NONE;
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            slot.older = before;
+            slot.newer = NONE;
         }
-        match self.get(before) {
-            Some(flow) => flow.newer = at,
+        match self.slots.get_mut(before as usize) {
+            Some(slot) => slot.newer = at,
             None => self.oldest = at,
         }
         self.newest = at;
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some(flow) = self.get(at) else { return };
-        let (newer, older) = (flow.newer, flow.older);
-        match self.get(newer) {
-            Some(flow) => flow.older = older,
+        let Some(slot) = self.slots.get(at as usize) else {
+            return;
+        };
+        let (newer, older) = (slot.newer, slot.older);
+        match self.slots.get_mut(newer as usize) {
+            Some(slot) => slot.older = older,
             None => self.newest = older,
         }
-        match self.get(older) {
-            Some(flow) => flow.newer = newer,
+        match self.slots.get_mut(older as usize) {
+            Some(slot) => slot.newer = newer,
             None => self.oldest = newer,
         }
     }
@@ -377,8 +420,6 @@ impl Flow {
             fresh: true,
             keep_undecided: false,
             last_packet: opening.packet,
-            newer: NONE,
-            older: NONE,
         })
     }
 }
@@ -512,8 +553,8 @@ mod tests {
     fn table_keeps_the_order_of_use() {
         let mut table = FlowTable::new();
         let at: Vec<u32> = (0..4).map(|n| table.insert(flow(n))).collect();
-        table.touch(at[0]);
-        table.touch(at[2]);
+        table.touch(at[0], 5);
+        table.touch(at[2], 6);
         assert_eq!(table.oldest_first(), [at[1], at[3], at[0], at[2]]);
         assert!(table.remove(at[3]).is_some());
         assert_eq!(table.oldest().map(|o| o.0), Some(at[1]));

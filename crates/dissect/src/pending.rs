@@ -20,8 +20,12 @@ pub struct Request<K, M> {
 /// it, and may report it as unanswered).
 #[derive(Debug)]
 pub struct Pending<K, M> {
-    waiting: Vec<Request<K, M>>,
-    spare: Vec<Vec<u8>>,
+    /// All but the newest, oldest first.
+    older: Vec<Request<K, M>>,
+    /// Beside the others, because most connections have one request under way.
+    newest: Option<Request<K, M>>,
+    spare: Vec<u8>,
+    spares: Vec<Vec<u8>>,
     capacity: usize,
     max_bytes: usize,
     evicted: u64,
@@ -34,8 +38,10 @@ impl<K: PartialEq, M> Pending<K, M> {
     pub const fn new(capacity: usize, max_bytes: usize) -> Self {
         let capacity = if capacity == 0 { 1 } else { capacity };
         Self {
-            waiting: Vec::new(),
+            older: Vec::new(),
+            newest: None,
             spare: Vec::new(),
+            spares: Vec::new(),
             capacity,
             max_bytes,
             evicted: 0,
@@ -45,18 +51,18 @@ impl<K: PartialEq, M> Pending<K, M> {
     /// Requests that wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        self.older.len() + usize::from(self.newest.is_some())
     }
 
     /// Does none wait?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.newest.is_none()
     }
 
     /// The requests that wait, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Request<K, M>> {
-        self.waiting.iter()
+        self.older.iter().chain(&self.newest)
     }
 
     /// Requests that were pushed out by newer ones.
@@ -67,22 +73,26 @@ impl<K: PartialEq, M> Pending<K, M> {
 
     /// Remembers a request; the answer is the oldest one if it had to go.
     pub fn insert(&mut self, key: K, mark: M, bytes: &[u8]) -> Option<Request<K, M>> {
-        let evicted = if self.waiting.len() >= self.capacity {
+        let evicted = if self.len() >= self.capacity {
             self.evicted = self.evicted.saturating_add(1);
-            Some(self.waiting.remove(0))
+            self.pop()
         } else {
             None
         };
-        let mut kept = self.spare.pop().unwrap_or_default();
+        let mut kept = std::mem::take(&mut self.spare);
+        if kept.capacity() == 0 {
+            kept = self.spares.pop().unwrap_or_default();
+        }
         kept.clear();
         let head = bytes.get(..self.max_bytes).unwrap_or(bytes);
         kept.extend_from_slice(head);
-        self.waiting.push(Request {
+        let before = self.newest.replace(Request {
             key,
             mark,
             cut: head.len() < bytes.len(),
             bytes: kept,
         });
+        self.older.extend(before);
         evicted
     }
 
@@ -96,8 +106,10 @@ impl<K: PartialEq, M> Pending<K, M> {
         &mut self,
         mut wanted: impl FnMut(&Request<K, M>) -> bool,
     ) -> Option<Request<K, M>> {
-        let at = self.waiting.iter().position(&mut wanted)?;
-        Some(self.waiting.remove(at))
+        match self.older.iter().position(&mut wanted) {
+            Some(at) => Some(self.older.remove(at)),
+            None => self.take_newest_itself(wanted),
+        }
     }
 
     /// The newest request that `wanted` accepts, removed from the table.
@@ -105,29 +117,45 @@ impl<K: PartialEq, M> Pending<K, M> {
         &mut self,
         mut wanted: impl FnMut(&Request<K, M>) -> bool,
     ) -> Option<Request<K, M>> {
-        let at = self.waiting.iter().rposition(&mut wanted)?;
-        Some(self.waiting.remove(at))
+        if let Some(request) = self.take_newest_itself(&mut wanted) {
+            return Some(request);
+        }
+        let at = self.older.iter().rposition(&mut wanted)?;
+        Some(self.older.remove(at))
+    }
+
+    fn take_newest_itself(
+        &mut self,
+        mut wanted: impl FnMut(&Request<K, M>) -> bool,
+    ) -> Option<Request<K, M>> {
+        let taken = self.newest.take_if(|request| wanted(request));
+        if taken.is_some() {
+            self.newest = self.older.pop();
+        }
+        taken
     }
 
     /// The oldest request, left in the table.
     #[must_use]
     pub fn oldest(&self) -> Option<&Request<K, M>> {
-        self.waiting.first()
+        self.older.first().or(self.newest.as_ref())
     }
 
     /// The oldest request, removed from the table.
     pub fn pop(&mut self) -> Option<Request<K, M>> {
-        if self.waiting.is_empty() {
-            None
+        if self.older.is_empty() {
+            self.newest.take()
         } else {
-            Some(self.waiting.remove(0))
+            Some(self.older.remove(0))
         }
     }
 
     /// Gives a request's buffer back for use by a later one.
     pub fn recycle(&mut self, request: Request<K, M>) {
-        if self.spare.len() < 4 {
-            self.spare.push(request.bytes);
+        if self.spare.capacity() == 0 {
+            self.spare = request.bytes;
+        } else if self.spares.len() < 4 {
+            self.spares.push(request.bytes);
         }
     }
 }
@@ -154,6 +182,30 @@ mod tests {
         assert!(!again.cut);
         assert!(table.take(&3).is_none());
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn order_is_that_of_arrival() {
+        let mut table: Pending<u16, u64> = Pending::new(4, 8);
+        for n in 1..=4 {
+            table.insert((n % 2) as u16, n, b"");
+        }
+        let marks = |t: &Pending<u16, u64>| t.iter().map(|r| r.mark).collect::<Vec<_>>();
+        assert_eq!(marks(&table), [1, 2, 3, 4]);
+        assert_eq!(
+            table.take_newest_if(|r| r.key == 1).map(|r| r.mark),
+            Some(3)
+        );
+        assert_eq!(
+            table.take_newest_if(|r| r.key == 0).map(|r| r.mark),
+            Some(4)
+        );
+        assert_eq!(marks(&table), [1, 2]);
+        table.insert(0, 5, b"");
+        assert_eq!(table.take(&0).map(|r| r.mark), Some(2));
+        assert_eq!(table.take(&0).map(|r| r.mark), Some(5));
+        assert_eq!((marks(&table), table.len()), (vec![1], 1));
+        assert_eq!(table.oldest().map(|r| r.mark), Some(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::{Pipeline, context};
 use crate::detect::{Analysis, Kind, MAX_TRIES, Recognised, new_analyzer, recognise};
 use crate::flow::{ACK, Endpoint, Flow, Key, Opening, SYN, Side, next_state};
 use crate::ip::Ip;
-use crate::rows::{Out, PacketInfo, flow as flow_rows};
+use crate::rows::{Out, PacketInfo, call, flow as flow_rows};
 use crate::tcp::Offer;
 use telltale_schema::{EndReason, ErrorLayer, FlowKind, FlowState, Protocol};
 
@@ -167,7 +167,7 @@ impl Pipeline {
             Some(at) => at,
             None => self.open(info, key, sender, &h),
         };
-        self.flows.touch(at);
+        self.flows.touch(at, info.ts_ns);
         let Some(flow) = self.flows.get(at) else {
             return;
         };
@@ -218,7 +218,11 @@ impl Pipeline {
             flow.ticked_ns = info.ts_ns;
             let Flow { head, analysis, .. } = &mut *flow;
             if let Analysis::Known(_, analyzer) = analysis {
-                analyzer.tick(&mut context(&mut self.out, head, info, sender, &segment));
+                call(
+                    &mut **analyzer,
+                    context(&mut self.out, head, info, sender, &segment),
+                    |a, cx| a.tick(cx),
+                );
             }
         }
         if !flow.head.ended
@@ -351,7 +355,11 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         if let Analysis::Known(_, analyzer) = analysis {
-            analyzer.gap(&mut context(&mut self.out, head, info, side, segment), lost);
+            call(
+                &mut **analyzer,
+                context(&mut self.out, head, info, side, segment),
+                |a, cx| a.gap(cx, lost),
+            );
         }
         self.deliver_ready(flow, None, side, segment);
     }
@@ -437,9 +445,10 @@ impl Pipeline {
             partial.clear();
             let Flow { head, analysis, .. } = flow;
             if let Analysis::Known(_, analyzer) = analysis {
-                analyzer.gap(
-                    &mut context(&mut self.out, head, info, sender, segment),
-                    lost,
+                call(
+                    &mut **analyzer,
+                    context(&mut self.out, head, info, sender, segment),
+                    |a, cx| a.gap(cx, lost),
                 );
             }
         }
@@ -468,9 +477,10 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         match analysis {
-            Analysis::Known(_, analyzer) => analyzer.stream(
-                &mut context(&mut self.out, head, info, sender, segment),
-                bytes,
+            Analysis::Known(_, analyzer) => call(
+                &mut **analyzer,
+                context(&mut self.out, head, info, sender, segment),
+                |a, cx| a.stream(cx, bytes),
             ),
             _ => bytes.len(),
         }
@@ -491,9 +501,10 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         if let Analysis::Known(_, analyzer) = analysis {
-            analyzer.datagram(
-                &mut context(&mut self.out, head, info, sender, segment),
-                payload,
+            call(
+                &mut **analyzer,
+                context(&mut self.out, head, info, sender, segment),
+                |a, cx| a.datagram(cx, payload),
             );
         }
     }
@@ -597,7 +608,11 @@ pub(super) fn close(
     let Flow { head, analysis, .. } = flow;
     if let Analysis::Known(_, analyzer) = analysis {
         let sender = head.initiator;
-        analyzer.finish(&mut context(out, head, info, sender, segment));
+        call(
+            &mut **analyzer,
+            context(out, head, info, sender, segment),
+            |a, cx| a.finish(cx),
+        );
     }
     flow.head.ended = true;
     flow_row(out, flow, info, segment, FlowKind::End, Some(reason), text);

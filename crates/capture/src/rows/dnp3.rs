@@ -1,7 +1,7 @@
 //! DNP3 to rows: roles by the DIR bit, fragments, pairing, one row per object
 //! header and, for controls, per point.
 
-use crate::rows::scratch::{append_bytes, bounds, opt, put};
+use crate::rows::scratch::{append_bytes, bounds, number, opt, put};
 use crate::rows::{Analyzer, Cx};
 use telltale_dissect::dnp3::{
     self, Assembled, FileObject, Fragment, Frame, Key, Object, Range, Session,
@@ -64,6 +64,12 @@ struct Head {
 /// DNP3 on one flow.
 pub(crate) struct Dnp3Flow {
     session: Session<Mark>,
+    buffers: Buffers,
+}
+
+/// What the rows of a fragment are made in.
+#[derive(Default)]
+pub(crate) struct Buffers {
     fragment: Vec<u8>,
     items: Vec<Item>,
     names: String,
@@ -77,13 +83,7 @@ impl Dnp3Flow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            fragment: Vec::new(),
-            items: Vec::new(),
-            names: String::new(),
-            data: Vec::new(),
-            indexes: Vec::new(),
-            client: String::new(),
-            server: String::new(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Dnp3Flow {
                 return;
             }
         };
-        let mut whole = std::mem::take(&mut self.fragment);
+        let mut whole = std::mem::take(&mut self.buffers.fragment);
         whole.clear();
         match self.session.frame(&frame) {
             // a segment that completes nothing yet has a row of its own, too
@@ -112,14 +112,14 @@ impl Dnp3Flow {
                 cx.error(Protocol::Dnp3, &error, bytes.len(), bytes);
             }
         }
-        self.fragment = whole;
+        self.buffers.fragment = whole;
     }
 
     fn clear(&mut self) {
-        self.items.clear();
-        self.names.clear();
-        self.data.clear();
-        self.indexes.clear();
+        self.buffers.items.clear();
+        self.buffers.names.clear();
+        self.buffers.data.clear();
+        self.buffers.indexes.clear();
     }
 
     fn base(frame: &Frame<'_>) -> Row<'static> {
@@ -174,7 +174,7 @@ impl Dnp3Flow {
 
     /// A row about no object.
     fn plain(&mut self, decision: Decision, class: ObjectClass, row: Row<'static>) {
-        self.items.push(Item {
+        self.buffers.items.push(Item {
             decision,
             class,
             row,
@@ -255,7 +255,9 @@ impl Dnp3Flow {
         let mut wrong: Option<Error> = None;
         for object in fragment.objects() {
             match object {
-                Ok(object) if self.items.len() < MAX_ROWS => self.object(function, &object, row),
+                Ok(object) if self.buffers.items.len() < MAX_ROWS => {
+                    self.object(function, &object, row);
+                }
                 Ok(_) => break,
                 Err(error) => {
                     wrong = Some(error);
@@ -263,8 +265,12 @@ impl Dnp3Flow {
                 }
             }
         }
-        let class = self.items.first().map_or(ObjectClass::None, |i| i.class);
-        if self.items.is_empty() {
+        let class = self
+            .buffers
+            .items
+            .first()
+            .map_or(ObjectClass::None, |i| i.class);
+        if self.buffers.items.is_empty() {
             let class = asked.map_or(ObjectClass::None, |m| m.class);
             let decision = decide(Space::Application, u16::from(function), None, class);
             self.plain(decision, class, row);
@@ -308,10 +314,10 @@ impl Dnp3Flow {
             return;
         }
         let (data, indexes, text, file) = (
-            self.data.len(),
-            self.indexes.len(),
-            self.names.len(),
-            self.names.len(),
+            self.buffers.data.len(),
+            self.buffers.indexes.len(),
+            self.buffers.names.len(),
+            self.buffers.names.len(),
         );
         let mut row = row;
         let mut first = range_start;
@@ -321,62 +327,69 @@ impl Dnp3Flow {
                 first = Some(point.index);
             }
             if object.is_indexed() {
-                self.indexes.push(point.index);
+                self.buffers.indexes.push(point.index);
             }
             if let Some(value) = point.value {
-                self.data.push(value);
+                self.buffers.data.push(value);
             }
             if object.group == 70 && n == 0 {
                 if let Ok(found) = FileObject::read(object.variation, point.bytes) {
-                    let at = self.names.len();
-                    append_bytes(&mut self.names, found.name);
-                    file_at = (at, self.names.len());
+                    let at = self.buffers.names.len();
+                    append_bytes(&mut self.buffers.names, found.name);
+                    file_at = (at, self.buffers.names.len());
                     row.file_size = found.size;
                 }
             } else if object.group == 0 && n == 0 {
                 if let Some(attribute) = point.attribute().and_then(|a| a.text()) {
-                    let at = self.names.len();
-                    append_bytes(&mut self.names, attribute);
-                    text_at = (at, self.names.len());
+                    let at = self.buffers.names.len();
+                    append_bytes(&mut self.buffers.names, attribute);
+                    text_at = (at, self.buffers.names.len());
                 }
             } else if matches!(object.group, 110..=113) && n == 0 {
-                let at = self.names.len();
-                append_bytes(&mut self.names, point.bytes);
-                text_at = (at, self.names.len());
+                let at = self.buffers.names.len();
+                append_bytes(&mut self.buffers.names, point.bytes);
+                text_at = (at, self.buffers.names.len());
             }
         }
-        let at = self.names.len();
+        let at = self.buffers.names.len();
         if file_at.1 > file_at.0 {
-            put!(&mut self.names, "file:");
-            self.names.extend_from_within_range(file_at);
+            put!(&mut self.buffers.names, "file:");
+            self.buffers.names.extend_from_within_range(file_at);
         } else {
-            put!(&mut self.names, "g{}v{}", object.group, object.variation);
-            match (object.range, self.indexes.get(indexes..)) {
+            group(&mut self.buffers.names, object);
+            match (object.range, self.buffers.indexes.get(indexes..)) {
                 (Range::Span { first, last }, _) if first == last => {
-                    put!(&mut self.names, ":{first}");
+                    self.buffers.names.push(':');
+                    number(&mut self.buffers.names, first);
                 }
-                (Range::Span { first, last }, _) => put!(&mut self.names, ":{first}..{last}"),
-                (Range::All, _) => put!(&mut self.names, ":all"),
+                (Range::Span { first, last }, _) => {
+                    self.buffers.names.push(':');
+                    number(&mut self.buffers.names, first);
+                    self.buffers.names.push_str("..");
+                    number(&mut self.buffers.names, last);
+                }
+                (Range::All, _) => put!(&mut self.buffers.names, ":all"),
                 (Range::Count(_), Some(list)) if !list.is_empty() => {
                     for (n, index) in list.iter().take(NAMED_INDEXES).enumerate() {
-                        put!(&mut self.names, "{}{index}", if n == 0 { ":" } else { "," });
+                        self.buffers.names.push(if n == 0 { ':' } else { ',' });
+                        number(&mut self.buffers.names, *index);
                     }
                     if list.len() > NAMED_INDEXES {
-                        put!(&mut self.names, "…");
+                        put!(&mut self.buffers.names, "…");
                     }
                 }
-                (Range::Count(count), _) => put!(&mut self.names, ":count={count}"),
+                (Range::Count(count), _) => put!(&mut self.buffers.names, ":count={count}"),
             }
         }
-        self.items.push(Item {
+        self.buffers.items.push(Item {
             decision,
             class,
             row,
-            object: (at, self.names.len()),
+            object: (at, self.buffers.names.len()),
             first: first.map(u64::from),
             count: object.count(),
-            data: (data, self.data.len()),
-            indexes: (indexes, self.indexes.len()),
+            data: (data, self.buffers.data.len()),
+            indexes: (indexes, self.buffers.indexes.len()),
             text: text_at,
             file: file_at,
             failed: None,
@@ -391,12 +404,12 @@ impl Dnp3Flow {
         base: Row<'static>,
     ) {
         for point in object.points().take(MAX_POINTS) {
-            if self.items.len() >= MAX_ROWS {
+            if self.buffers.items.len() >= MAX_ROWS {
                 break;
             }
-            let data = self.data.len();
-            let indexes = self.indexes.len();
-            self.indexes.push(point.index);
+            let data = self.buffers.data.len();
+            let indexes = self.buffers.indexes.len();
+            self.buffers.indexes.push(point.index);
             let mut row = base;
             let mut status = point.flags.filter(|_| object.group == 41);
             if let Some(crob) = point
@@ -411,28 +424,24 @@ impl Dnp3Flow {
                 row.off_time = Some(crob.off_time);
                 status = Some(crob.status);
                 let on = matches!(crob.operation(), 1 | 3) || crob.trip_close() == 1;
-                self.data.push(f64::from(u8::from(on)));
+                self.buffers.data.push(f64::from(u8::from(on)));
             } else if let Some(value) = point.value {
-                self.data.push(value);
+                self.buffers.data.push(value);
             }
             row.control_status = status;
-            let at = self.names.len();
-            put!(
-                &mut self.names,
-                "g{}v{}:{}",
-                object.group,
-                object.variation,
-                point.index
-            );
-            self.items.push(Item {
+            let at = self.buffers.names.len();
+            group(&mut self.buffers.names, object);
+            self.buffers.names.push(':');
+            number(&mut self.buffers.names, point.index);
+            self.buffers.items.push(Item {
                 decision,
                 class,
                 row,
-                object: (at, self.names.len()),
+                object: (at, self.buffers.names.len()),
                 first: Some(u64::from(point.index)),
                 count: Some(1),
-                data: (data, self.data.len()),
-                indexes: (indexes, self.indexes.len()),
+                data: (data, self.buffers.data.len()),
+                indexes: (indexes, self.buffers.indexes.len()),
                 text: (0, 0),
                 file: (0, 0),
                 failed: status.filter(|s| *s != 0).map(u32::from),
@@ -442,24 +451,26 @@ impl Dnp3Flow {
 
     /// Writes the rows that are at hand.
     fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        self.client.clear();
-        self.server.clear();
-        put!(&mut self.client, "{}", head.master);
-        put!(&mut self.server, "{}", head.outstation);
+        self.buffers.client.clear();
+        self.buffers.server.clear();
+        number(&mut self.buffers.client, head.master);
+        number(&mut self.buffers.server, head.outstation);
         let client = if head.from_master {
             cx.sender
         } else {
             cx.sender.other()
         };
-        let count = self.items.len();
-        let words = |(from, to): (usize, usize)| self.names.get(from..to).and_then(opt);
-        for (index, item) in self.items.iter().enumerate() {
+        let count = self.buffers.items.len();
+        let words = |(from, to): (usize, usize)| self.buffers.names.get(from..to).and_then(opt);
+        for (index, item) in self.buffers.items.iter().enumerate() {
             let data = self
+                .buffers
                 .data
                 .get(item.data.0..item.data.1)
                 .filter(|d| !d.is_empty());
             let (data_min, data_max) = data.map_or((None, None), bounds);
             let indexes = self
+                .buffers
                 .indexes
                 .get(item.indexes.0..item.indexes.1)
                 .filter(|i| !i.is_empty());
@@ -485,8 +496,8 @@ impl Dnp3Flow {
                     item_count: u16::try_from(count).unwrap_or(u16::MAX),
                     request_ref: head.request_ref,
                     latency_us: head.latency_us,
-                    client_station: Some(&self.client),
-                    server_station: Some(&self.server),
+                    client_station: Some(&self.buffers.client),
+                    server_station: Some(&self.buffers.server),
                     object: words(item.object),
                     object_type: (item.class != ObjectClass::None).then(|| item.class.as_str()),
                     object_first: item.first,
@@ -540,6 +551,14 @@ impl Dnp3Flow {
         self.emit(cx, &head);
         self.session.pending.recycle(request);
     }
+}
+
+/// Group and variation of an object, as `g30v1`.
+fn group(text: &mut String, object: &Object<'_>) {
+    text.push('g');
+    number(text, object.group);
+    text.push('v');
+    number(text, object.variation);
 }
 
 /// Text copied within one buffer.
@@ -613,5 +632,9 @@ impl Analyzer for Dnp3Flow {
         while let Some(request) = self.session.pending.pop() {
             self.unanswered(cx, request);
         }
+    }
+
+    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
+        std::mem::swap(&mut self.buffers, &mut buffers.dnp3);
     }
 }

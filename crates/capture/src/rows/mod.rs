@@ -46,6 +46,7 @@ pub struct Out {
     pub(crate) password_key: [u8; 32],
     /// A request without an answer for this long is `no_response`, nanoseconds.
     pub(crate) response_timeout_ns: i64,
+    pub(crate) buffers: Buffers,
 }
 
 /// What an analyzer sees of the flow, the packet and the output.
@@ -100,6 +101,7 @@ impl Cx<'_> {
     /// `client` is the side that asks; `source` says how that is known. Still to
     /// fill: operation, phase, function, function_code, direction, outcome,
     /// pdu_id, items, object and data columns.
+    #[inline]
     pub fn row(
         &mut self,
         protocol: Protocol,
@@ -212,4 +214,30 @@ pub trait Analyzer: Send {
 
     /// The flow is over: write what still waits.
     fn finish(&mut self, cx: &mut Cx<'_>);
+
+    /// Exchanges the analyzer's own, empty buffers with those that all flows
+    /// share. Called before and after each of the above.
+    fn exchange(&mut self, buffers: &mut Buffers);
+}
+
+/// Buffers in which rows are built. One set serves all flows: it stays in the
+/// cache, and a flow that waits holds no memory for rows.
+#[derive(Default)]
+pub struct Buffers {
+    pub(crate) modbus: modbus::Buffers,
+    pub(crate) dnp3: dnp3::Buffers,
+    pub(crate) s7comm: s7comm::Buffers,
+    pub(crate) cip: cip::Buffers,
+}
+
+/// Calls an analyzer with the shared buffers.
+pub(crate) fn call<R>(
+    analyzer: &mut dyn Analyzer,
+    mut cx: Cx<'_>,
+    work: impl FnOnce(&mut dyn Analyzer, &mut Cx<'_>) -> R,
+) -> R {
+    analyzer.exchange(&mut cx.out.buffers);
+    let result = work(analyzer, &mut cx);
+    analyzer.exchange(&mut cx.out.buffers);
+    result
 }

@@ -3,7 +3,7 @@
 mod items;
 
 use crate::flow::Side;
-use crate::rows::scratch::{bounds, opt};
+use crate::rows::scratch::{bounds, number, opt};
 use crate::rows::{Analyzer, Cx};
 use items::Items;
 use telltale_dissect::modbus::{self, Adu, Body, Key, Session, Shape};
@@ -24,6 +24,12 @@ pub(crate) struct ModbusFlow {
     session: Session<Mark>,
     /// Who asks, as learned from the form of a PDU.
     client: Option<Side>,
+    buffers: Buffers,
+}
+
+/// What the rows of a PDU are made in.
+#[derive(Default)]
+pub(crate) struct Buffers {
     items: Items,
     station: String,
 }
@@ -50,8 +56,7 @@ impl ModbusFlow {
         Self {
             session: Session::new(),
             client: None,
-            items: Items::default(),
-            station: String::new(),
+            buffers: Buffers::default(),
         }
     }
 
@@ -101,7 +106,7 @@ impl ModbusFlow {
             exception: None,
         };
         if client == cx.sender {
-            self.items.request(adu.function, adu.request());
+            self.buffers.items.request(adu.function, adu.request());
             self.emit(cx, &head);
             let mark = Mark {
                 pdu: head.pdu,
@@ -121,10 +126,11 @@ impl ModbusFlow {
                 let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
                 head.latency_us = u64::try_from(waited).ok();
                 let asked = request.key.adu(&request.bytes);
-                self.items
+                self.buffers
+                    .items
                     .response(adu.function, Some(asked.request()), &body);
             } else {
-                self.items.response(adu.function, None, &body);
+                self.buffers.items.response(adu.function, None, &body);
             }
             match body {
                 Ok(Body::Exception(code)) => {
@@ -140,7 +146,7 @@ impl ModbusFlow {
                 self.session.pending.recycle(request);
             }
         }
-        if let Some(error) = self.items.error.take() {
+        if let Some(error) = self.buffers.items.error.take() {
             self.report(cx, &error, bytes);
         }
     }
@@ -151,19 +157,17 @@ impl ModbusFlow {
 
     /// Writes the rows that [`Items`] holds.
     fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        use std::fmt::Write as _;
-        self.station.clear();
-        // writing to a String cannot fail
-        write!(self.station, "{}", head.unit_id).unwrap_or_default();
-        let count = self.items.list.len();
+        self.buffers.station.clear();
+        number(&mut self.buffers.station, head.unit_id);
+        let count = self.buffers.items.list.len();
         for index in 0..count {
-            let Some(item) = self.items.list.get(index).copied() else {
+            let Some(item) = self.buffers.items.list.get(index).copied() else {
                 continue;
             };
-            self.items.name(&item);
-            let data = self.items.data_of(&item);
+            self.buffers.items.name(&item);
+            let data = self.buffers.items.data_of(&item);
             let (data_min, data_max) = data.map_or((None, None), bounds);
-            let text = self.items.text_of(&item);
+            let text = self.buffers.items.text_of(&item);
             let (common, builders) = cx.row(Protocol::Modbus, head.client, head.source);
             builders.modbus.append(
                 &Common {
@@ -179,8 +183,8 @@ impl ModbusFlow {
                     item_count: u16::try_from(count).unwrap_or(u16::MAX),
                     request_ref: head.request_ref,
                     latency_us: head.latency_us,
-                    server_station: Some(&self.station),
-                    object: opt(&self.items.object),
+                    server_station: Some(&self.buffers.station),
+                    object: opt(&self.buffers.items.object),
                     object_type: item.kind.name(),
                     object_first: item.first,
                     object_count: item.count,
@@ -205,9 +209,9 @@ impl ModbusFlow {
     fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
         let adu = request.key.adu(&request.bytes);
         let (client, source) = self.client(cx, &adu);
-        self.items.request(adu.function, adu.request());
-        self.items.error = None;
-        self.items.forget_data();
+        self.buffers.items.request(adu.function, adu.request());
+        self.buffers.items.error = None;
+        self.buffers.items.forget_data();
         let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
         let head = Head {
             pdu: cx.next_silent_pdu(),
@@ -288,5 +292,9 @@ impl Analyzer for ModbusFlow {
         while let Some(request) = self.session.pending.pop() {
             self.unanswered(cx, request);
         }
+    }
+
+    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
+        std::mem::swap(&mut self.buffers, &mut buffers.modbus);
     }
 }

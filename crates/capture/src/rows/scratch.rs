@@ -16,6 +16,24 @@ pub(crate) fn append(text: &mut String, args: std::fmt::Arguments<'_>) {
     }
 }
 
+/// Appends a number in decimal; several times faster than formatting it.
+pub(crate) fn number(text: &mut String, value: impl Into<u64>) {
+    let mut rest = value.into();
+    let mut digits = [0_u8; 20];
+    let mut first = digits.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        // a remainder of ten is one digit
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        first = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    let digits = digits.get(first..).unwrap_or_default();
+    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
+}
+
 /// Appends bytes as text: printable ASCII as it is, other bytes as `\xHH`.
 pub(crate) fn append_bytes(text: &mut String, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
@@ -56,6 +74,15 @@ mod tests {
         append_bytes(&mut text, b"_INSE");
         append_bytes(&mut text, &[b'a', 0, 0xff]);
         assert_eq!(text, "_INSEa\\x00\\xff");
+    }
+
+    #[test]
+    fn numbers_in_decimal() {
+        for n in [0, 7, 10, 99, 100, 65_535, 1_234_567_890, u64::MAX] {
+            let mut text = String::from("x");
+            number(&mut text, n);
+            assert_eq!(text, format!("x{n}"));
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) struct Item {
 
 /// Texts and data of the row that is being built; buffers that stay.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     pub object: String,
     pub symbol: String,
     pub text: String,

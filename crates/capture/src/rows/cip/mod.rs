@@ -8,6 +8,7 @@ mod service;
 
 use crate::flow::Side;
 use crate::rows::{Analyzer, Cx};
+pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Texts};
 use io::Io;
 use service::Walk;
@@ -322,5 +323,11 @@ impl Analyzer for CipFlow {
         };
         self.give_up(cx, limit);
         self.io.due(cx, &mut self.texts, 0);
+    }
+
+    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
+        std::mem::swap(&mut self.texts, &mut buffers.cip);
+        self.texts.clear();
+        self.texts.station.clear();
     }
 }

@@ -1,5 +1,5 @@
 //! Objects of CIP as text, after the grammar in `schemas/cip.yaml`.
-use crate::rows::scratch::{append_bytes, put};
+use crate::rows::scratch::{append_bytes, number, put};
 use telltale_dissect::cip::pccc::{self, Address};
 use telltale_dissect::cip::{Path, Segment, Target};
 use telltale_schema::cip::ObjectClass;
@@ -33,8 +33,14 @@ pub(super) fn write(text: &mut String, path: &Path<'_>) {
         match segment {
             Segment::Class(id) if id > 0xff => put!(text, "class:{id:#06x}"),
             Segment::Class(id) => put!(text, "class:{id:#04x}"),
-            Segment::Instance(id) => put!(text, "instance:{id}"),
-            Segment::Attribute(id) => put!(text, "attribute:{id}"),
+            Segment::Instance(id) => {
+                text.push_str("instance:");
+                number(text, id);
+            }
+            Segment::Attribute(id) => {
+                text.push_str("attribute:");
+                number(text, id);
+            }
             Segment::Member(id) => put!(text, "member:{id}"),
             Segment::ConnectionPoint(id) => put!(text, "connection_point:{id}"),
             _ => text.truncate(before),

@@ -1,6 +1,6 @@
 //! What a Modbus PDU touches, item by item, in buffers that stay.
 
-use crate::rows::scratch::{append_bytes, opt, put};
+use crate::rows::scratch::{append_bytes, number, opt};
 use telltale_dissect::Error;
 use telltale_dissect::modbus::{Body, Table};
 use telltale_schema::Decision;
@@ -106,12 +106,16 @@ impl Items {
         self.object.clear();
         let Some(first) = item.first else { return };
         let Some(name) = item.kind.name() else { return };
-        match item.kind {
-            Kind::File(n) | Kind::UmasMemory(n) => put!(&mut self.object, "{name}:{n}:{first}"),
-            _ => put!(&mut self.object, "{name}:{first}"),
+        self.object.push_str(name);
+        self.object.push(':');
+        if let Kind::File(n) | Kind::UmasMemory(n) = item.kind {
+            number(&mut self.object, n);
+            self.object.push(':');
         }
+        number(&mut self.object, first);
         if let Some(count) = item.count.filter(|c| *c > 1) {
-            put!(&mut self.object, "..{}", first + u64::from(count) - 1);
+            self.object.push_str("..");
+            number(&mut self.object, first + u64::from(count) - 1);
         }
     }
 

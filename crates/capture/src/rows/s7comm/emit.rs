@@ -60,7 +60,7 @@ impl Item {
 
 /// Texts and data of the row that is being built; buffers that stay.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     pub object: String,
     pub text: String,
     pub filename: String,

@@ -9,6 +9,7 @@ mod userdata;
 use crate::flow::Side;
 use crate::rows::scratch::{append_bytes, put};
 use crate::rows::{Analyzer, Cx};
+pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Item, Texts};
 use telltale_dissect::Framing;
 use telltale_dissect::pending::Request;
@@ -470,5 +471,10 @@ impl Analyzer for S7commFlow {
             cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns())
         };
         self.give_up(cx, limit);
+    }
+
+    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
+        std::mem::swap(&mut self.texts, &mut buffers.s7comm);
+        self.texts.clear();
     }
 }

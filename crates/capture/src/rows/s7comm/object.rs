@@ -1,5 +1,5 @@
 //! Objects of S7 communication as text, after the grammar in `schemas/s7comm.yaml`.
-use crate::rows::scratch::put;
+use crate::rows::scratch::{number, put};
 use telltale_dissect::s7comm::item::{area, size};
 use telltale_dissect::s7comm::{PiKind, Variable};
 use telltale_schema::s7comm::ObjectClass;
@@ -65,7 +65,11 @@ pub(super) fn write(text: &mut String, variable: &Variable, writes: bool) {
         return;
     }
     match variable.area {
-        area::DB => put!(text, "DB{}.DB", variable.db),
+        area::DB => {
+            text.push_str("DB");
+            number(text, variable.db);
+            text.push_str(".DB");
+        }
         area::INSTANCE_DB => text.push_str("DI"),
         area::MARKERS => text.push('M'),
         area::INPUTS => text.push('I'),
@@ -83,7 +87,9 @@ pub(super) fn write(text: &mut String, variable: &Variable, writes: bool) {
         if variable.area == area::DB {
             text.push('X');
         }
-        put!(text, "{first}.{}", variable.bit());
+        number(text, first);
+        text.push('.');
+        number(text, variable.bit());
         return;
     }
     let one = variable.length <= 1;
@@ -92,9 +98,10 @@ pub(super) fn write(text: &mut String, variable: &Variable, writes: bool) {
         4 if one => 'D',
         _ => 'B',
     });
-    put!(text, "{first}");
+    number(text, first);
     if span > 1 && !(one && matches!(variable.element_bytes(), 2 | 4)) {
-        put!(text, "..{last}");
+        text.push_str("..");
+        number(text, last);
     }
 }
 
