@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 export CARGO_INCREMENTAL ?= 0
 
-.PHONY: help demo test lint unit docs deny fuzz agreement attacks release clean
+.PHONY: help demo test lint unit docs deny fuzz bench agreement attacks release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -40,6 +40,10 @@ attacks: ## what fires on each attack and each benign capture
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 600) seconds
 	@scripts/fuzz.sh "$${FUZZ_SECONDS:-600}"
+
+bench: ## decoding against tshark on the same made captures, with the ratio
+	@scripts/need.sh bench
+	@benches/decode_vs_tshark.sh
 
 release: ## the optimised binary
 	$(CARGO) build --locked --release --package telltale

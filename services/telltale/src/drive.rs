@@ -115,6 +115,11 @@ impl Source {
         }
     }
 
+    /// Standard input is gone once it was read.
+    pub fn can_be_read_again(&self) -> bool {
+        !matches!(self, Self::File(path) if path == Path::new("-"))
+    }
+
     fn size(&self) -> u64 {
         match self {
             Self::File(path) if path != Path::new("-") => {

@@ -39,6 +39,7 @@ pub fn run(config: &Config, args: &DemoArgs, quiet: bool) -> Result<Exit> {
         threads: 2,
         speed: None,
         quiet,
+        evidence: false,
     };
     let sources = [Source::Shipped("plant.pcapng", CAPTURE)];
     let mut out = std::io::stdout().lock();

@@ -1,22 +1,21 @@
 //! `telltale replay`
 
+mod kept;
+
 use super::decode;
 use crate::cli::{FailOn, ReplayArgs};
 use crate::config::{AlertFormat, Config};
 use crate::drive::{self, Ran, Source};
 use crate::{Exit, content, output};
 use anyhow::{Context as _, Result, anyhow};
-use std::collections::{BTreeMap, BTreeSet};
+use kept::Kept;
 use std::io::Write;
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
-use telltale_alert::{Alert, Limits, Stage, encode, evidence};
+use telltale_alert::{Alert, Limits, Stage, encode};
 use telltale_engine::Engine;
 use telltale_rules::{RuleSet, Severity, Site};
 use telltale_schema::Frame;
 
-/// Packets kept before and after each packet of evidence, of the whole capture.
-const EVIDENCE_AROUND: u64 = 3;
 /// Frames that may wait between decoding and detection.
 const FRAMES_AHEAD: usize = 4;
 
@@ -29,12 +28,13 @@ pub struct Replay<'a> {
     pub threads: u8,
     pub speed: Option<f64>,
     pub quiet: bool,
+    pub evidence: bool,
 }
 
 /// What came of it.
 pub struct Outcome {
     pub ran: Ran,
-    pub alerts: Vec<Alert>,
+    pub kept: Kept,
     pub summary: String,
 }
 
@@ -50,7 +50,7 @@ impl Replay<'_> {
         let (mut engine, found) = Engine::compile(self.rules, self.site);
         content::report(&found);
         let mut stage = Stage::new(self.rules, self.site, limits);
-        let mut alerts = Vec::new();
+        let mut kept = Kept::new(self.evidence);
         let mut fresh = Vec::new();
         let mut detect = |frame: &Frame, out: &mut dyn Write| -> Result<()> {
             for finding in engine.evaluate(frame) {
@@ -58,7 +58,7 @@ impl Replay<'_> {
             }
             stage.advance(frame.watermark, &mut fresh);
             self.write(&fresh, out)?;
-            alerts.append(&mut fresh);
+            fresh.drain(..).for_each(|alert| kept.take(&alert));
             Ok(())
         };
         let ran = if self.threads < 2 {
@@ -88,10 +88,10 @@ impl Replay<'_> {
         };
         stage.finish(&mut fresh);
         self.write(&fresh, out)?;
-        alerts.append(&mut fresh);
+        fresh.iter().for_each(|alert| kept.take(alert));
         out.flush()?;
         let mut summary = decode::summary(&ran);
-        summary.push_str(&self.counts(&alerts, &stage));
+        summary.push_str(&self.counts(&kept, &stage));
         for na in engine.not_applicable() {
             let name = self
                 .rules
@@ -103,11 +103,7 @@ impl Replay<'_> {
                 na.missing.join(", no ")
             ));
         }
-        Ok(Outcome {
-            ran,
-            alerts,
-            summary,
-        })
+        Ok(Outcome { ran, kept, summary })
     }
 
     fn write(&self, alerts: &[Alert], out: &mut dyn Write) -> Result<()> {
@@ -131,21 +127,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn counts(&self, alerts: &[Alert], stage: &Stage<'_>) -> String {
-        let mut by_rule: BTreeMap<(std::cmp::Reverse<u32>, &str, &str), u64> = BTreeMap::new();
-        for alert in alerts
-            .iter()
-            .filter(|a| a.record() == telltale_alert::v1::RecordKind::Created)
-        {
-            let name = alert.rule.as_ref().map_or("?", |r| r.name.as_str());
-            *by_rule
-                .entry((
-                    std::cmp::Reverse(alert.severity),
-                    &alert.severity_name,
-                    name,
-                ))
-                .or_default() += 1;
-        }
+    fn counts(&self, kept: &Kept, stage: &Stage<'_>) -> String {
         let c = stage.counters();
         let mut text = format!(
             "\n{} alerts from {} findings ({} joined, {} excepted, {} beyond the cap); {} rules",
@@ -156,8 +138,13 @@ impl Replay<'_> {
             c.capped,
             self.rules.rules.len()
         );
-        for ((_, severity, name), count) in by_rule {
-            text.push_str(&format!("\n  {severity:<8} {count:>4}  {name}"));
+        text.push_str(&kept.lines());
+        if kept.uncut > 0 {
+            text.push_str(&format!(
+                "
+  {} alerts without evidence: too many for one run",
+                kept.uncut
+            ));
         }
         text
     }
@@ -179,6 +166,7 @@ pub fn run(config: &Config, args: &ReplayArgs, quiet: bool) -> Result<Exit> {
         threads: args.threads,
         speed: args.speed,
         quiet,
+        evidence: args.evidence_dir.is_some(),
     };
     let mut out: Box<dyn Write> = match &args.out {
         Some(path) => Box::new(std::io::BufWriter::new(
@@ -194,7 +182,7 @@ pub fn run(config: &Config, args: &ReplayArgs, quiet: bool) -> Result<Exit> {
         &mut out,
     )?;
     if let Some(dir) = &args.evidence_dir {
-        cut_evidence(dir, &sources, &outcome.alerts)?;
+        outcome.kept.cut_evidence(dir, &sources)?;
     }
     if !quiet {
         eprintln!("{}", outcome.summary);
@@ -206,12 +194,7 @@ pub fn run(config: &Config, args: &ReplayArgs, quiet: bool) -> Result<Exit> {
         FailOn::High => Severity::High,
         FailOn::Critical => Severity::Critical,
     });
-    let met = threshold.is_some_and(|t| {
-        outcome
-            .alerts
-            .iter()
-            .any(|a| a.mode == "alert" && a.severity >= u32::from(t.score()))
-    });
+    let met = threshold.is_some_and(|t| outcome.kept.worst >= Some(u32::from(t.score())));
     Ok(match decode::exit(&outcome.ran) {
         Exit::Ok if met => Exit::Failed,
         other => other,
@@ -227,63 +210,4 @@ pub fn limits(config: &Config) -> Limits {
             .saturating_mul(1_000_000_000),
         max_suppressions: config.alerts.max_suppressions,
     }
-}
-
-/// A second pass over the captures: a small pcapng per alert.
-fn cut_evidence(dir: &Path, sources: &[Source], alerts: &[Alert]) -> Result<()> {
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make folder {}", dir.display()))?;
-    for source in sources {
-        let name = source.name();
-        let created = |a: &&Alert| a.record() == telltale_alert::v1::RecordKind::Created;
-        let mine: Vec<(&Alert, u64)> = alerts
-            .iter()
-            .filter(created)
-            .flat_map(|a| {
-                a.evidence
-                    .iter()
-                    .filter(|e| e.capture_file == name && e.packet > 0)
-                    .map(move |e| (a, e.packet))
-            })
-            .collect();
-        let wanted: BTreeSet<u64> = mine
-            .iter()
-            .flat_map(|(_, p)| p.saturating_sub(EVIDENCE_AROUND)..=p + EVIDENCE_AROUND)
-            .collect();
-        if wanted.is_empty() || name == "-" {
-            continue;
-        }
-        let mut kept: BTreeMap<u64, evidence::Packet> = BTreeMap::new();
-        let mut reader = source.open()?;
-        while let Ok(Some(p)) = reader.next_packet() {
-            if wanted.contains(&p.number) {
-                kept.insert(
-                    p.number,
-                    evidence::Packet {
-                        number: p.number,
-                        ts_ns: p.ts_ns,
-                        link_type: p.link_type,
-                        data: p.data.to_vec(),
-                        orig_len: p.orig_len,
-                    },
-                );
-            }
-            if wanted.last().is_some_and(|last| p.number >= *last) {
-                break;
-            }
-        }
-        for (alert, packet) in mine {
-            let range = packet.saturating_sub(EVIDENCE_AROUND)..=packet + EVIDENCE_AROUND;
-            let packets: Vec<evidence::Packet> =
-                kept.range(range).map(|(_, p)| p.clone()).collect();
-            let path = dir.join(format!("{}.pcapng", alert.id));
-            let mut file = std::io::BufWriter::new(
-                std::fs::File::create(&path)
-                    .with_context(|| format!("cannot write {}", path.display()))?,
-            );
-            evidence::write(&mut file, &name, &alert.sentence, &packets)?;
-            file.flush()?;
-        }
-    }
-    Ok(())
 }

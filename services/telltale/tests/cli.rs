@@ -1,0 +1,222 @@
+//! The command as a user types it, on the demo's capture.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn telltale(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_telltale"))
+        .args(args)
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap()
+}
+
+fn path(name: &str) -> String {
+    root().join(name).to_str().unwrap().to_owned()
+}
+
+fn replay(extra: &[&str]) -> Output {
+    let (capture, site) = (path("demo/plant.pcapng"), path("sites/demo"));
+    let mut args = vec!["replay", &capture, "--site", &site, "--format", "json"];
+    args.extend(extra);
+    telltale(&args)
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    text.lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_same_alerts_to_the_byte_whatever_the_threads() {
+    let one = replay(&["--threads", "1"]);
+    let two = replay(&["--threads", "2"]);
+    assert!(one.status.success() && !one.stdout.is_empty());
+    assert_eq!(one.stdout, two.stdout);
+    // however rows are cut into frames, the same alerts are created
+    let small = Command::new(env!("CARGO_BIN_EXE_telltale"))
+        .args([
+            "replay",
+            &path("demo/plant.pcapng"),
+            "--site",
+            &path("sites/demo"),
+            "--format",
+            "json",
+        ])
+        .env("TELLTALE_CAPTURE__FLUSH_ROWS", "7")
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
+    let created = |output: &Output| -> Vec<String> {
+        let all = lines(output)
+            .into_iter()
+            .filter(|a| a["record"] == "created");
+        all.map(|a| a["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(created(&one), created(&small));
+}
+
+#[test]
+fn the_story_is_told_and_the_engineer_is_not_accused() {
+    let alerts = lines(&replay(&[]));
+    let says = |words: &str| {
+        alerts
+            .iter()
+            .any(|a| a["sentence"].as_str().unwrap().contains(words))
+    };
+    assert!(says("told the controller PLC-2 (10.20.1.32) to stop"));
+    assert!(says(
+        "Tank 1 level setpoint = 98 %, outside its limits of 20 to 85"
+    ));
+    assert!(says("restarted the outstation RTU-1"));
+    // ENG-1 works inside the maintenance window: stop, download and start by it are silent
+    assert!(
+        alerts.iter().all(|a| a["actor"]["name"] != "ENG-1"),
+        "{alerts:#?}"
+    );
+}
+
+#[test]
+fn evidence_is_a_capture_that_decodes() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().to_str().unwrap();
+    let alerts = lines(&replay(&["--evidence-dir", out]));
+    let stop = alerts
+        .iter()
+        .find(|a| a["rule"]["name"] == "A controller was told to stop")
+        .unwrap();
+    let file = dir
+        .path()
+        .join(format!("{}.pcapng", stop["id"].as_str().unwrap()));
+    let decoded = telltale(&["decode", file.to_str().unwrap(), "--table", "s7comm"]);
+    assert!(decoded.status.success());
+    assert!(
+        lines(&decoded)
+            .iter()
+            .any(|row| row["function"] == "plc_stop")
+    );
+}
+
+#[test]
+fn exit_codes_tell_scripts() {
+    assert_eq!(replay(&["--fail-on", "high"]).status.code(), Some(3));
+    assert_eq!(replay(&["--fail-on", "critical"]).status.code(), Some(0));
+    assert_eq!(telltale(&["replay"]).status.code(), Some(2));
+    assert_eq!(
+        telltale(&["decode", "no-such-file.pcap"]).status.code(),
+        Some(1)
+    );
+    // a cut file: what is there is read, and the end is told
+    let whole = std::fs::read(path("demo/plant.pcapng")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let cut = dir.path().join("cut.pcapng");
+    std::fs::write(&cut, whole.get(..whole.len() / 2 + 1).unwrap()).unwrap();
+    let output = telltale(&["decode", cut.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let rows = lines(&output);
+    assert!(rows.len() > 500);
+    assert!(
+        rows.iter()
+            .any(|r| r["table"] == "packet_error" && r["error_code_text"] == "TT-CAP-003")
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("damaged after packet"));
+}
+
+#[test]
+fn every_row_format_holds_the_same_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = path("demo/plant.pcapng");
+    let rows = lines(&telltale(&["decode", &capture, "--table", "modbus"])).len();
+    assert!(rows > 600);
+    let csv = telltale(&["decode", &capture, "--table", "modbus", "--format", "csv"]);
+    assert_eq!(
+        std::str::from_utf8(&csv.stdout).unwrap().lines().count(),
+        rows + 1
+    );
+    for format in ["arrow", "parquet"] {
+        let folder = format!("{}/{format}/", dir.path().display());
+        let output = telltale(&["decode", &capture, "--format", format, "--out", &folder]);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let bytes = std::fs::read(format!("{folder}modbus.{format}")).unwrap();
+        let magic: &[u8] = if format == "arrow" {
+            b"ARROW1"
+        } else {
+            b"PAR1"
+        };
+        assert!(
+            bytes.starts_with(magic) && bytes.ends_with(magic),
+            "{format}"
+        );
+    }
+    let wrong = telltale(&["decode", &capture, "--table", "modbuss"]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("did you mean `modbus`"));
+}
+
+#[test]
+fn a_rule_is_made_linted_tested_and_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let rule = dir.path().join("r.yaml");
+    let file = rule.to_str().unwrap();
+    assert!(
+        telltale(&["rule", "new", "A new rule", "--out", file])
+            .status
+            .success()
+    );
+    let lint = telltale(&["rule", "lint", file]);
+    assert!(
+        lint.status.success(),
+        "{}",
+        String::from_utf8_lossy(&lint.stdout)
+    );
+    let junit = dir.path().join("junit.xml");
+    let test = telltale(&["rule", "test", file, "--junit", junit.to_str().unwrap()]);
+    assert!(
+        test.status.success(),
+        "{}",
+        String::from_utf8_lossy(&test.stdout)
+    );
+    assert!(
+        std::fs::read_to_string(junit)
+            .unwrap()
+            .contains("tests=\"3\"")
+    );
+    let explained = telltale(&["rule", "explain", "plc-stop", &path("demo/plant.pcapng")]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(
+        text.contains("operation = 'stop'") && text.contains("rows match"),
+        "{text}"
+    );
+    let made = telltale(&[
+        "rule",
+        "test",
+        file,
+        "--from-capture",
+        &path("demo/plant.pcapng"),
+        "--packets",
+        "1719",
+    ]);
+    assert!(String::from_utf8_lossy(&made.stdout).contains("plc_stop"));
+    let broken = std::fs::read_to_string(&rule)
+        .unwrap()
+        .replace("client_ip, server_ip)", "client_pi, server_ip)");
+    std::fs::write(&rule, broken).unwrap();
+    let lint = telltale(&["rule", "lint", file]);
+    assert_eq!(lint.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&lint.stdout).contains("did you mean `client_ip`"));
+}
