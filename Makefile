@@ -41,9 +41,10 @@ attacks: ## what fires on each attack and each benign capture
 fuzz: ## every fuzz target for FUZZ_SECONDS (default 600) seconds
 	@scripts/fuzz.sh "$${FUZZ_SECONDS:-600}"
 
-bench: ## decoding against tshark on the same made captures, with the ratio
+bench: ## decoding against tshark, 300 rules against queries; figures and ratios
 	@scripts/need.sh bench
 	@benches/decode_vs_tshark.sh
+	$(CARGO) bench --locked --package telltale-engine --bench rules
 
 release: ## the optimised binary
 	$(CARGO) build --locked --release --package telltale

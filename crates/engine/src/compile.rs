@@ -1,23 +1,29 @@
 //! One rule: SQL to atoms.
 
-use crate::atom::{Atom, Test};
+use crate::atom::Atom;
+use crate::cheap::{cell_test, look, tree};
+use crate::context::Context;
 use crate::literals::Scope;
+use crate::possible::impossible;
 use crate::provider::Provider;
+use crate::set::{Set, bits_of};
 use crate::sql::{self, Place};
-use arrow_schema::Schema;
+use crate::test::{CellTest, Test};
+use crate::text;
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array as _, ArrayRef, RecordBatch, UInt8Array, UInt16Array};
+use arrow_schema::{DataType, Schema};
 use datafusion_common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion_expr::Expr;
 use datafusion_expr::execution_props::ExecutionProps;
-use datafusion_expr::expr::InList;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::SimplifyContext;
 use datafusion_expr::utils::split_conjunction_owned;
-use datafusion_expr::{BinaryExpr, Expr, Operator};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_sql::planner::{PlannerContext, SqlToRel};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use telltale_rules::site::assets::Assets;
 use telltale_rules::{Diagnostic, Rule, Site};
 use telltale_schema::{ColumnDef, ColumnKind, TableId};
 
@@ -38,7 +44,7 @@ fn first_line(error: &DataFusionError) -> String {
 pub(crate) fn compile(
     rule: &Rule,
     site: &Site,
-    assets: &Arc<Assets>,
+    context: &Context,
     provider: &Provider,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let read = sql::read(rule, provider)?;
@@ -60,7 +66,7 @@ pub(crate) fn compile(
     let scope = Scope {
         columns: read.columns,
         site,
-        assets: assets.clone(),
+        context,
         parameters: &parameters,
         lists: &rule.requires.lists,
         calendars: &rule.requires.calendars,
@@ -92,222 +98,154 @@ pub(crate) fn compile(
     for conjunct in split_conjunction_owned(condition) {
         atoms.push(atom(&conjunct, read.columns).map_err(|e| fail("TT-SQL-025", &e))?);
     }
-    debug_assert!(!read.named.is_empty() || !atoms.is_empty());
-    Ok(Compiled {
-        tables: read.tables,
-        atoms,
-    })
+    if let Some((a, b)) = contradiction(&atoms) {
+        let message = if a == b {
+            format!("never true: no value fits `{a}`")
+        } else {
+            format!("never true: `{a}` and `{b}` exclude each other")
+        };
+        return Err(vec![place.error(
+            "TT-SQL-024",
+            (0, 0),
+            message,
+            "a row has one value in a column; say either with OR or IN",
+        )]);
+    }
+    if let Some((message, help)) = impossible(&read.tables, &atoms) {
+        return Err(vec![place.error("TT-SQL-014", (0, 0), message, help)]);
+    }
+    // a rule over `events` runs over the tables whose functions can fulfil it
+    let tables = read
+        .tables
+        .into_iter()
+        .filter(|table| impossible(&[*table], &atoms).is_none())
+        .collect();
+    Ok(Compiled { tables, atoms })
 }
 
-fn unsigned(value: &ScalarValue) -> Option<u64> {
-    match value {
-        ScalarValue::UInt8(v) => v.map(u64::from),
-        ScalarValue::UInt16(v) => v.map(u64::from),
-        ScalarValue::UInt32(v) => v.map(u64::from),
-        ScalarValue::UInt64(v) => *v,
-        _ => None,
+/// Two conjuncts over one column that no cell can pass together.
+fn contradiction(atoms: &[Atom]) -> Option<(&str, &str)> {
+    let mut seen: Vec<(&str, CellTest)> = Vec::new();
+    for atom in atoms {
+        let Test::Cell(test) = &atom.test else {
+            continue;
+        };
+        if test.is_never() {
+            return Some((&atom.text, &atom.text));
+        }
+        match seen.iter_mut().find(|(_, t)| t.column == test.column) {
+            None => seen.push((&atom.text, test.clone())),
+            Some((text, both)) => {
+                if let Some(joined) = both.and(test) {
+                    if joined.is_never() {
+                        return Some((text, &atom.text));
+                    }
+                    *both = joined;
+                }
+            }
+        }
     }
+    None
 }
 
 /// A conjunct in its cheapest form.
 fn atom(expr: &Expr, columns: &'static [ColumnDef]) -> Result<Atom, DataFusionError> {
-    let test = match cheap(expr, columns) {
-        Some(test) => test,
-        None => {
-            let named = expr.column_refs();
-            let positions: Vec<usize> = columns
-                .iter()
-                .enumerate()
-                .filter(|(_, d)| named.iter().any(|c| c.name == d.name))
-                .map(|(at, _)| at)
-                .collect();
-            let fields: Vec<_> = positions
-                .iter()
-                .filter_map(|p| columns.get(*p))
-                .map(ColumnDef::field)
-                .collect();
-            let arrow = Arc::new(Schema::new(fields));
-            let schema = DFSchema::try_from(arrow.as_ref().clone())?;
-            let physical = create_physical_expr(
-                expr,
-                &schema,
-                &ExecutionProps::new(),
-                &PhysicalPlanningContext::default(),
-            )?;
-            Test::Expr {
-                expr: physical,
-                columns: positions,
-                schema: arrow,
+    let test = match (cell_test(expr, columns), look(expr, columns)) {
+        (Some(test), _) => Test::Cell(test),
+        (None, Some(look)) => Test::Look(look),
+        (None, None) => {
+            let whole = expression(expr, columns)?;
+            match (of_names(&whole, columns), tree(expr, columns)) {
+                (Some(test), _) => Test::Cell(test),
+                (None, Some(tree)) => Test::Tree(tree),
+                (None, None) => whole,
             }
         }
     };
+    let test_of = match &test {
+        Test::Cell(test) => Some(test),
+        Test::Tree(_) | Test::Look(_) | Test::Expr { .. } => None,
+    };
     Ok(Atom {
-        text: readable(expr, columns),
+        key: expr.to_string(),
+        text: text::of(expr, test_of, columns),
         test,
     })
 }
 
-fn cheap(expr: &Expr, columns: &'static [ColumnDef]) -> Option<Test> {
-    let position = |e: &Expr| match e {
-        Expr::Column(c) => columns.iter().enumerate().find(|(_, d)| d.name == c.name),
-        _ => None,
-    };
-    let number = |e: &Expr| match e {
-        Expr::Literal(s, _) => unsigned(s),
-        _ => None,
-    };
-    let set = |column: (usize, &ColumnDef), values: Vec<u64>, negated: bool| -> Option<Test> {
-        match column.1.kind {
-            ColumnKind::U8 | ColumnKind::Enum(_)
-                if column.1.kind.data_type() == arrow_schema::DataType::UInt8 =>
-            {
-                let mut bits = [0_u64; 4];
-                for v in values {
-                    let v = u8::try_from(v).ok()?;
-                    *bits.get_mut(usize::from(v >> 6))? |= 1 << (v & 63);
-                }
-                if negated {
-                    bits = bits.map(|w| !w);
-                }
-                Some(Test::U8 {
-                    column: column.0,
-                    set: bits,
-                })
-            }
-            ColumnKind::U16 | ColumnKind::Enum(_) if !negated && values.len() <= 16 => {
-                Some(Test::U16 {
-                    column: column.0,
-                    values: values
-                        .into_iter()
-                        .map(u16::try_from)
-                        .collect::<Result<_, _>>()
-                        .ok()?,
-                })
-            }
-            _ => None,
-        }
-    };
-    match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            // several equalities of one column, joined by OR, come back from the simplifier
-            if *op == Operator::Or {
-                let (a, b) = (cheap(left, columns)?, cheap(right, columns)?);
-                return match (a, b) {
-                    (
-                        Test::U8 { column, set: x },
-                        Test::U8 {
-                            column: other,
-                            set: y,
-                        },
-                    ) if column == other => {
-                        let mut both = x;
-                        both.iter_mut().zip(y).for_each(|(a, b)| *a |= b);
-                        Some(Test::U8 { column, set: both })
-                    }
-                    (
-                        Test::U16 { column, mut values },
-                        Test::U16 {
-                            column: other,
-                            values: more,
-                        },
-                    ) if column == other => {
-                        values.extend(more);
-                        Some(Test::U16 { column, values })
-                    }
-                    _ => None,
-                };
-            }
-            let (column, value, op) = match (position(left), number(right)) {
-                (Some(c), Some(v)) => (c, v, *op),
-                _ => (position(right)?, number(left)?, op.swap()?),
-            };
-            let range = |low, high| {
-                matches!(
-                    column.1.kind,
-                    ColumnKind::U8 | ColumnKind::U16 | ColumnKind::U32 | ColumnKind::U64
-                )
-                .then_some(Test::Range {
-                    column: column.0,
-                    low,
-                    high,
-                })
-            };
-            match op {
-                Operator::Eq => set(column, vec![value], false).or_else(|| range(value, value)),
-                Operator::NotEq => set(column, vec![value], true),
-                Operator::Lt => range(0, value.checked_sub(1)?),
-                Operator::LtEq => range(0, value),
-                Operator::Gt => range(value.checked_add(1)?, u64::MAX),
-                Operator::GtEq => range(value, u64::MAX),
-                _ => None,
-            }
-        }
-        Expr::InList(InList {
-            expr,
-            list,
-            negated,
-        }) => {
-            let column = position(expr)?;
-            set(
-                column,
-                list.iter().map(number).collect::<Option<_>>()?,
-                *negated,
-            )
-        }
-        _ => None,
-    }
+/// The conjunct as DataFusion's physical expression.
+fn expression(expr: &Expr, columns: &'static [ColumnDef]) -> Result<Test, DataFusionError> {
+    let named = expr.column_refs();
+    let positions: Vec<usize> = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, d)| named.iter().any(|c| c.name == d.name))
+        .map(|(at, _)| at)
+        .collect();
+    let fields: Vec<_> = positions
+        .iter()
+        .filter_map(|p| columns.get(*p))
+        .map(ColumnDef::field)
+        .collect();
+    let arrow = Arc::new(Schema::new(fields));
+    let schema = DFSchema::try_from(arrow.as_ref().clone())?;
+    let physical = create_physical_expr(
+        expr,
+        &schema,
+        &ExecutionProps::new(),
+        &PhysicalPlanningContext::default(),
+    )?;
+    Ok(Test::Expr {
+        expr: physical,
+        columns: positions,
+        schema: arrow,
+    })
 }
 
-/// The conjunct as SQL, with names instead of numbers.
-fn readable(expr: &Expr, columns: &'static [ColumnDef]) -> String {
-    let names = |def: &ColumnDef, list: Vec<u64>| -> String {
-        let ColumnKind::Enum(id) = def.kind else {
-            return list
-                .iter()
-                .map(u64::to_string)
-                .collect::<Vec<_>>()
-                .join(", ");
-        };
-        list.iter()
-            .map(|n| {
-                format!(
-                    "'{}'",
-                    u16::try_from(*n)
-                        .ok()
-                        .and_then(|n| id.def().name_of(n))
-                        .unwrap_or("?")
-                )
-            })
-            .collect::<Vec<_>>()
-            .join(", ")
+/// A conjunct over one enumeration is decided here, for each of its names:
+/// `function LIKE 'read%'` becomes the set of functions that it means.
+fn of_names(test: &Test, columns: &'static [ColumnDef]) -> Option<CellTest> {
+    let Test::Expr {
+        expr,
+        columns: positions,
+        schema,
+    } = test
+    else {
+        return None;
     };
-    match cheap(expr, columns) {
-        Some(Test::U8 { column, set }) => {
-            let Some(def) = columns.get(column) else {
-                return expr.to_string();
-            };
-            let holds = |v: u64| {
-                set.get(usize::try_from(v >> 6).unwrap_or(0))
-                    .is_some_and(|w| w >> (v & 63) & 1 == 1)
-            };
-            let (yes, no): (Vec<u64>, Vec<u64>) = (0..256_u64).partition(|v| holds(*v));
-            match (yes.as_slice(), no.as_slice()) {
-                ([_], _) => format!("{} = {}", def.name, names(def, yes)),
-                (_, [_]) => format!("{} <> {}", def.name, names(def, no)),
-                _ if yes.len() <= no.len() => format!("{} IN ({})", def.name, names(def, yes)),
-                _ => format!("{} NOT IN ({})", def.name, names(def, no)),
-            }
-        }
-        Some(Test::U16 { column, values }) => {
-            let Some(def) = columns.get(column) else {
-                return expr.to_string();
-            };
-            let list: Vec<u64> = values.iter().map(|v| u64::from(*v)).collect();
-            match list.as_slice() {
-                [_] => format!("{} = {}", def.name, names(def, list)),
-                _ => format!("{} IN ({})", def.name, names(def, list)),
-            }
-        }
-        _ => expr.to_string(),
-    }
+    let [column] = positions.as_slice() else {
+        return None;
+    };
+    let ColumnKind::Enum(id) = columns.get(*column)?.kind else {
+        return None;
+    };
+    let last = id.def().values.iter().map(|v| v.0).max()?;
+    let nullable = schema.field(0).is_nullable();
+    let values = (0..=last).map(Some).chain(nullable.then_some(None));
+    let array: ArrayRef = match schema.field(0).data_type() {
+        DataType::UInt16 => Arc::new(values.collect::<UInt16Array>()),
+        DataType::UInt8 => Arc::new(
+            values
+                .map(|v| v.and_then(|v| u8::try_from(v).ok()))
+                .collect::<UInt8Array>(),
+        ),
+        _ => return None,
+    };
+    let rows = array.len();
+    let batch = RecordBatch::try_new(schema.clone(), vec![array]).ok()?;
+    let answer = expr.evaluate(&batch).ok()?.into_array(rows).ok()?;
+    let answer = answer.as_boolean_opt()?;
+    let passes = |row: usize| answer.is_valid(row) && answer.value(row);
+    Some(CellTest {
+        column: *column,
+        set: Set::Bits {
+            bits: bits_of(
+                (0..=last)
+                    .filter(|v| passes(usize::from(*v)))
+                    .map(u64::from),
+            ),
+            rest: false,
+        },
+        null: nullable && passes(rows - 1),
+    })
 }

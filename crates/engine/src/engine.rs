@@ -1,15 +1,14 @@
 //! All rules over frames.
 
 use crate::atom::Atom;
-use crate::bits::Bits;
 use crate::compile::compile;
+use crate::context::Context;
+use crate::plan::Plan;
 use crate::provider::Provider;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use telltale_rules::site::Mode;
 use telltale_rules::{Diagnostic, Finding, RuleSet, Site};
-use telltale_schema::value::{self};
-use telltale_schema::{Frame, TableBatch, TableId, col};
+use telltale_schema::value;
+use telltale_schema::{Frame, TableBatch, TableId};
 
 /// A rule that does not apply at a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,25 +19,11 @@ pub struct NotApplicable {
     pub missing: Vec<String>,
 }
 
-struct Runs {
-    rule: usize,
-    atoms: Vec<usize>,
-}
-
-#[derive(Default)]
-struct TablePlan {
-    atoms: Vec<Atom>,
-    rules: Vec<Runs>,
-    /// Guards of the present batch.
-    memo: Vec<Option<Bits>>,
-    spare: Vec<Bits>,
-}
-
 /// Compiled rules of one site.
 pub struct Engine {
-    plans: Vec<TablePlan>,
+    plans: Vec<Plan>,
     not_applicable: Vec<NotApplicable>,
-    bits: Bits,
+    hits: Vec<(usize, usize)>,
 }
 
 impl Engine {
@@ -47,14 +32,12 @@ impl Engine {
     #[must_use]
     pub fn compile(rules: &RuleSet, site: &Site) -> (Self, Vec<Diagnostic>) {
         let provider = Provider::new();
-        let assets = Arc::new(site.assets.clone());
+        let context = Context::of(site);
         let mut found = Vec::new();
-        let mut plans: Vec<TablePlan> = TableId::ALL.iter().map(|_| TablePlan::default()).collect();
-        let mut known: Vec<BTreeMap<String, usize>> =
-            plans.iter().map(|_| BTreeMap::new()).collect();
+        let mut plans: Vec<Plan> = TableId::ALL.iter().map(|_| Plan::default()).collect();
         let mut not_applicable = Vec::new();
         for (index, rule) in rules.rules.iter().enumerate() {
-            let compiled = match compile(rule, site, &assets, &provider) {
+            let compiled = match compile(rule, site, &context, &provider) {
                 Ok(compiled) => compiled,
                 Err(mut diagnostics) => {
                     found.append(&mut diagnostics);
@@ -73,29 +56,25 @@ impl Engine {
                 continue;
             }
             for table in &compiled.tables {
-                let at = *table as usize;
-                let (Some(plan), Some(known)) = (plans.get_mut(at), known.get_mut(at)) else {
-                    continue;
-                };
-                let mut atoms: Vec<usize> = compiled
-                    .atoms
-                    .iter()
-                    .map(|atom| {
-                        *known.entry(atom.text.clone()).or_insert_with(|| {
-                            plan.atoms.push(atom.clone());
-                            plan.atoms.len() - 1
-                        })
-                    })
-                    .collect();
-                atoms.sort_by_key(|a| plan.atoms.get(*a).map(Atom::cost));
-                plan.rules.push(Runs { rule: index, atoms });
+                if let Some(plan) = plans.get_mut(*table as usize) {
+                    plan.add(index, &compiled.atoms);
+                }
             }
+        }
+        for (table, plan) in TableId::ALL.iter().zip(&mut plans) {
+            let types: Vec<_> = table
+                .def()
+                .columns
+                .iter()
+                .map(|c| c.kind.data_type())
+                .collect();
+            plan.finish(&types);
         }
         (
             Self {
                 plans,
                 not_applicable,
-                bits: Bits::default(),
+                hits: Vec::new(),
             },
             found,
         )
@@ -113,60 +92,45 @@ impl Engine {
         self.plans.iter().map(|p| p.atoms.len()).sum()
     }
 
-    /// The conjuncts of a rule over a table, in the order in which they run.
-    pub(crate) fn conjuncts(&self, rule: usize, table: TableId) -> Vec<&Atom> {
-        let Some(plan) = self.plans.get(table as usize) else {
-            return Vec::new();
-        };
-        let runs = plan.rules.iter().find(|r| r.rule == rule);
-        runs.map_or_else(Vec::new, |r| {
-            r.atoms.iter().filter_map(|a| plan.atoms.get(*a)).collect()
-        })
+    /// States and columns of each table's index.
+    #[must_use]
+    pub fn indexes(&self) -> Vec<(TableId, usize, usize)> {
+        TableId::ALL
+            .iter()
+            .zip(&self.plans)
+            .map(|(table, plan)| (*table, plan.size().0, plan.size().1))
+            .collect()
     }
 
-    /// Calls `hit(rule, row)` for every rule and row of a batch that match.
-    pub fn matches(&mut self, batch: &TableBatch, mut hit: impl FnMut(usize, usize)) {
-        let Some(plan) = self.plans.get_mut(batch.table as usize) else {
-            return;
-        };
-        let rows = batch.batch.num_rows();
-        if rows == 0 || plan.rules.is_empty() {
-            return;
-        }
-        plan.memo.resize(plan.atoms.len(), None);
-        let bits = &mut self.bits;
-        for runs in &plan.rules {
-            bits.fill(rows);
-            let mut alive = true;
-            for at in &runs.atoms {
-                let Some(atom) = plan.atoms.get(*at) else {
-                    continue;
-                };
-                alive = if atom.is_guard() {
-                    let Some(slot) = plan.memo.get_mut(*at) else {
-                        continue;
-                    };
-                    let guard = slot.get_or_insert_with(|| {
-                        let mut own = plan.spare.pop().unwrap_or_default();
-                        atom.guard(&batch.batch, &mut own);
-                        own
-                    });
-                    bits.and(guard)
-                } else {
-                    atom.refine(&batch.batch, bits)
-                };
-                if !alive {
-                    break;
-                }
-            }
-            if alive {
-                for row in bits.rows() {
-                    hit(runs.rule, row);
-                }
-            }
-        }
-        for slot in &mut plan.memo {
-            plan.spare.extend(slot.take());
+    /// Rows on which a condition could not be worked out, such as a division by
+    /// zero; they do not match.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.plans.iter().map(|p| p.failed).sum()
+    }
+
+    /// The conjuncts of a rule over a table, in the order in which people read them.
+    pub(crate) fn conjuncts(&self, rule: usize, table: TableId) -> Vec<&Atom> {
+        self.plans
+            .get(table as usize)
+            .map_or_else(Vec::new, |plan| plan.conjuncts(rule))
+    }
+
+    /// The form in which a rule runs over a table: each conjunct, with how it is
+    /// decided: `index` (with all other rules, by what they demand to be equal),
+    /// `cell` (one comparison), `cells` (some, with OR), `list` (a look-up) or `expression` (DataFusion's, shared by rules).
+    #[must_use]
+    pub fn forms(&self, rule: usize, table: TableId) -> Vec<(&'static str, &str)> {
+        self.plans
+            .get(table as usize)
+            .map_or_else(Vec::new, |plan| plan.forms(rule))
+    }
+
+    /// Calls `hit(rule, row)` for every rule and row of a batch that match: rows
+    /// rise for one rule, rules come in no order.
+    pub fn matches(&mut self, batch: &TableBatch, hit: impl FnMut(usize, usize)) {
+        if let Some(plan) = self.plans.get_mut(batch.table as usize) {
+            plan.run(&batch.batch, hit);
         }
     }
 
@@ -174,18 +138,19 @@ impl Engine {
     /// how rows were cut into batches.
     pub fn evaluate(&mut self, frame: &Frame) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let mut hits = std::mem::take(&mut self.hits);
         for batch in &frame.batches {
-            let mut hits = Vec::new();
+            hits.clear();
             self.matches(batch, |rule, row| hits.push((rule, row)));
-            for (rule, row) in hits {
-                let values = value::row(batch, row);
+            for (rule, row) in &hits {
+                let values = value::row(batch, *row);
                 let row_no = values.get("row_no").as_u64().unwrap_or(0);
                 let event_time = match values.get("event_time") {
                     value::Value::Time(ns) => *ns,
                     _ => 0,
                 };
                 findings.push(Finding {
-                    rule,
+                    rule: *rule,
                     table: batch.table,
                     row_no,
                     event_time,
@@ -193,7 +158,7 @@ impl Engine {
                 });
             }
         }
-        debug_assert_eq!(col::ROW_NO, 0);
+        self.hits = hits;
         findings.sort_by_key(|f| (f.row_no, f.rule));
         findings
     }

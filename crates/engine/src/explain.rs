@@ -1,7 +1,12 @@
 //! Why a rule fired, or why not: the conjunct that was false.
 
-use crate::bits::Bits;
+use crate::atom::Atom;
+use crate::cells::Cells;
 use crate::engine::Engine;
+use crate::look::Answers;
+use crate::near::near;
+use crate::slow::Slow;
+use crate::test::Test;
 use telltale_schema::TableBatch;
 use telltale_schema::value::{RowValues, row};
 
@@ -21,7 +26,8 @@ pub struct Step {
 pub struct RowAnswer {
     /// The row.
     pub row: RowValues,
-    /// Each conjunct and whether the row passes it.
+    /// Each conjunct and whether the row passes it; if not, with what the row has
+    /// instead: `object_first >= 100 (is 99, 1 below)`.
     pub steps: Vec<(String, bool)>,
 }
 
@@ -39,15 +45,56 @@ impl RowAnswer {
     }
 }
 
-fn passes(atom: &crate::atom::Atom, batch: &TableBatch) -> Vec<bool> {
-    let rows = batch.batch.num_rows();
-    let mut bits = Bits::default();
-    bits.fill(rows);
-    atom.refine(&batch.batch, &mut bits);
-    let mut answer = vec![false; rows];
-    for at in bits.rows() {
-        if let Some(slot) = answer.get_mut(at) {
-            *slot = true;
+fn passes(atom: &Atom, batch: &TableBatch) -> Vec<bool> {
+    let batch = &batch.batch;
+    let mut answer = vec![false; batch.num_rows()];
+    match &atom.test {
+        Test::Cell(test) => {
+            if let Some(column) = batch.columns().get(test.column) {
+                let cells = Cells::of(column);
+                for (row, slot) in answer.iter_mut().enumerate() {
+                    *slot = test.passes(&cells, row);
+                }
+            }
+        }
+        Test::Tree(tree) => {
+            let columns = tree.columns();
+            let cells: Vec<(usize, Cells<'_>)> = columns
+                .iter()
+                .filter_map(|c| batch.columns().get(*c).map(|a| (*c, Cells::of(a))))
+                .collect();
+            let at_hand = |column| cells.iter().find(|c| c.0 == column).map(|c| &c.1);
+            for (row, slot) in answer.iter_mut().enumerate() {
+                *slot = tree.passes(&at_hand, row);
+            }
+        }
+        Test::Look(look) => {
+            let cells: Vec<(usize, Cells<'_>)> = look
+                .reads()
+                .filter_map(|c| batch.columns().get(c).map(|a| (c, Cells::of(a))))
+                .collect();
+            let at_hand = |column| cells.iter().find(|c| c.0 == column).map(|c| &c.1);
+            let mut answers = Answers::default();
+            for (row, slot) in answer.iter_mut().enumerate() {
+                *slot = look.passes(&mut answers, &at_hand, batch, row);
+            }
+        }
+        Test::Expr {
+            expr,
+            columns,
+            schema,
+        } => {
+            let slow = Slow {
+                expr,
+                columns,
+                schema,
+            };
+            let rows: Vec<u32> = (0..batch.num_rows() as u32).collect();
+            slow.passing(batch, &rows, &mut |row| {
+                if let Some(slot) = answer.get_mut(row as usize) {
+                    *slot = true;
+                }
+            });
         }
     }
     answer
@@ -76,17 +123,26 @@ impl Engine {
     /// Each row of a batch against a rule.
     #[must_use]
     pub fn explain_rows(&self, rule: usize, batch: &TableBatch) -> Vec<RowAnswer> {
-        let answers: Vec<(String, Vec<bool>)> = self
+        let columns = batch.table.def().columns;
+        let answers: Vec<(&Atom, Vec<bool>)> = self
             .conjuncts(rule, batch.table)
             .into_iter()
-            .map(|a| (a.text.clone(), passes(a, batch)))
+            .map(|a| (a, passes(a, batch)))
             .collect();
         (0..batch.batch.num_rows())
             .map(|at| RowAnswer {
                 row: row(batch, at),
                 steps: answers
                     .iter()
-                    .map(|(text, v)| (text.clone(), v.get(at).copied().unwrap_or(false)))
+                    .map(|(atom, v)| {
+                        let passes = v.get(at).copied().unwrap_or(false);
+                        let text = if passes {
+                            atom.text.clone()
+                        } else {
+                            format!("{} ({})", atom.text, near(atom, columns, &batch.batch, at))
+                        };
+                        (text, passes)
+                    })
                     .collect(),
             })
             .collect()

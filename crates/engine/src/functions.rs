@@ -1,13 +1,17 @@
 //! Telltale's own SQL functions. They are declared by name for the planner, and
 //! bound to a site's content when a rule is compiled.
 
+use crate::cells::{Cells, i64_of_key};
+use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt8Array};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::{DataType, Schema};
 use chrono::{Datelike as _, TimeZone as _, Timelike as _};
 use datafusion_common::{DataFusionError, Result};
 use datafusion_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use telltale_rules::site::assets::{Assets, UNKNOWN};
 use telltale_rules::site::calendar::Calendar;
 use telltale_rules::site::list::List;
 use telltale_schema::ColumnDef;
-use telltale_schema::value::{Value, cell};
+use telltale_schema::value::{Value, cell as read, ip_addr};
 
 /// Names and types of the functions that a site's content answers.
 pub(crate) const DECLARED: &[(&str, DataType)] = &[
@@ -37,9 +41,9 @@ pub(crate) enum Body {
     /// Not bound yet: cannot run.
     Declared,
     /// `event_time`, then key columns.
-    InList(List),
+    InList(Arc<List>),
     /// Address, `event_time`.
-    InCalendar(Calendar),
+    InCalendar(Arc<Calendar>),
     /// Address.
     Cidr(ipnet::IpNet),
     /// `object_first`, `object_count` against a range.
@@ -141,63 +145,93 @@ impl ScalarUDFImpl for Function {
             .iter()
             .map(|a| a.to_array(rows))
             .collect::<Result<_>>()?;
-        let fields: Vec<_> = self.columns.iter().map(|c| c.field()).collect();
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
-        let value = |column: usize, row: usize| {
-            self.columns
-                .get(column)
-                .map_or(Value::Null, |def| cell(&batch, column, def, row))
-        };
-        let ip = |column: usize, row: usize| match value(column, row) {
-            Value::Ip(ip) => Some(ip),
-            _ => None,
-        };
-        let time = |column: usize, row: usize| match value(column, row) {
-            Value::Time(ns) => ns,
-            _ => 0,
-        };
+        let cells: Vec<Cells<'_>> = arrays.iter().map(Cells::of).collect();
+        let cell = |column: usize| cells.get(column).ok_or_else(|| self.wrong_call());
         let all = 0..rows;
+        let truth = |answer: &mut dyn FnMut(usize) -> bool| -> ArrayRef {
+            Arc::new(BooleanArray::new(
+                BooleanBuffer::collect_bool(rows, answer),
+                None,
+            ))
+        };
         let array: ArrayRef = match &self.body {
-            Body::Declared => {
-                return Err(DataFusionError::Execution(format!(
-                    "{} is not bound",
-                    self.name
-                )));
+            Body::Declared => return Err(self.wrong_call()),
+            Body::InList(list) => {
+                let time = cell(0)?;
+                let batch = self.batch(&arrays)?;
+                truth(&mut |row| {
+                    let keys = self.columns.iter().enumerate().skip(1);
+                    let values: Vec<Value> =
+                        keys.map(|(at, def)| read(&batch, at, def, row)).collect();
+                    list.contains(&values, time_at(time, row))
+                })
             }
-            Body::InList(list) => Arc::new(BooleanArray::from_iter(all.map(|row| {
-                let values: Vec<Value> = (1..self.columns.len()).map(|c| value(c, row)).collect();
-                Some(list.contains(&values, time(0, row)))
-            }))),
-            Body::InCalendar(calendar) => Arc::new(BooleanArray::from_iter(
-                all.map(|row| Some(calendar.contains(ip(0, row), time(1, row)))),
-            )),
-            Body::Cidr(net) => Arc::new(BooleanArray::from_iter(
-                all.map(|row| Some(ip(0, row).is_some_and(|ip| net.contains(&ip)))),
-            )),
-            Body::Overlaps(first, last) => Arc::new(BooleanArray::from_iter(all.map(|row| {
-                let begin = value(0, row).as_u64();
-                let count = value(1, row).as_u64().unwrap_or(1).max(1);
-                Some(begin.is_some_and(|b| b <= *last && b.saturating_add(count - 1) >= *first))
-            }))),
-            Body::LocalHour(zone) => Arc::new(UInt8Array::from_iter(
-                all.map(|row| u8::try_from(local(*zone, time(0, row)).hour()).ok()),
-            )),
-            Body::LocalDow(zone) => Arc::new(UInt8Array::from_iter(all.map(|row| {
-                u8::try_from(local(*zone, time(0, row)).weekday().number_from_monday()).ok()
-            }))),
-            Body::ValueAt(n) => Arc::new(Float64Array::from_iter(all.map(|row| {
-                match value(0, row) {
-                    Value::List(list) => list.get(*n).and_then(Value::as_f64),
-                    _ => None,
+            Body::InCalendar(calendar) => {
+                let (ip, time) = (cell(0)?, cell(1)?);
+                truth(&mut |row| calendar.contains(ip_at(ip, row), time_at(time, row)))
+            }
+            Body::Cidr(net) => {
+                let ip = cell(0)?;
+                truth(&mut |row| ip_at(ip, row).is_some_and(|ip| net.contains(&ip)))
+            }
+            Body::Overlaps(first, last) => {
+                let (begin, count) = (cell(0)?, cell(1)?);
+                truth(&mut |row| {
+                    let count = if count.is_null(row) {
+                        1
+                    } else {
+                        count.word(row).max(1)
+                    };
+                    let begin = (!begin.is_null(row)).then(|| begin.word(row));
+                    begin.is_some_and(|b| b <= *last && b.saturating_add(count - 1) >= *first)
+                })
+            }
+            Body::LocalHour(zone) => {
+                let time = cell(0)?;
+                Arc::new(UInt8Array::from_iter(all.map(|row| {
+                    u8::try_from(local(*zone, time_at(time, row)).hour()).ok()
+                })))
+            }
+            Body::LocalDow(zone) => {
+                let time = cell(0)?;
+                Arc::new(UInt8Array::from_iter(all.map(|row| {
+                    u8::try_from(
+                        local(*zone, time_at(time, row))
+                            .weekday()
+                            .number_from_monday(),
+                    )
+                    .ok()
+                })))
+            }
+            Body::ValueAt(n) => {
+                let batch = self.batch(&arrays)?;
+                Arc::new(Float64Array::from_iter(all.map(|row| {
+                    match self.columns.first().map(|def| read(&batch, 0, def, row)) {
+                        Some(Value::List(list)) => list.get(*n).and_then(Value::as_f64),
+                        _ => None,
+                    }
+                })))
+            }
+            Body::Asset(assets, field) => {
+                let ip = cell(0)?;
+                let mut out = StringBuilder::new();
+                let mut known: FxHashMap<Option<IpAddr>, &str> = FxHashMap::default();
+                for row in all {
+                    let ip = ip_at(ip, row);
+                    let answer = *known.entry(ip).or_insert_with(|| asset(assets, *field, ip));
+                    out.append_value(answer);
                 }
-            }))),
-            Body::Asset(assets, field) => Arc::new(StringArray::from_iter_values(
-                all.map(|row| asset(assets, *field, ip(0, row))),
-            )),
-            Body::Text => Arc::new(StringArray::from_iter(all.map(|row| match value(0, row) {
-                Value::Null => None,
-                other => Some(other.to_string()),
-            }))),
+                Arc::new(out.finish())
+            }
+            Body::Text => {
+                let batch = self.batch(&arrays)?;
+                Arc::new(StringArray::from_iter(all.map(|row| {
+                    match self.columns.first().map(|def| read(&batch, 0, def, row)) {
+                        None | Some(Value::Null) => None,
+                        Some(other) => Some(other.to_string()),
+                    }
+                })))
+            }
         };
         Ok(ColumnarValue::Array(array))
     }
@@ -208,14 +242,47 @@ fn local(zone: chrono_tz::Tz, ns: i64) -> chrono::NaiveDateTime {
         .naive_local()
 }
 
-fn asset(assets: &Assets, field: AssetField, ip: Option<IpAddr>) -> String {
+fn asset(assets: &Assets, field: AssetField, ip: Option<IpAddr>) -> &str {
     let known = ip.and_then(|ip| assets.get(&ip));
-    known
-        .map_or(UNKNOWN, |a| match field {
-            AssetField::Name => &a.name,
-            AssetField::Zone => &a.zone,
-            AssetField::Level => &a.level,
-            AssetField::Role => &a.role,
-        })
-        .to_owned()
+    known.map_or(UNKNOWN, |a| match field {
+        AssetField::Name => &a.name,
+        AssetField::Zone => &a.zone,
+        AssetField::Level => &a.level,
+        AssetField::Role => &a.role,
+    })
+}
+
+fn ip_at(cells: &Cells<'_>, row: usize) -> Option<IpAddr> {
+    (!cells.is_null(row)).then(|| ip_addr(cells.wide(row).to_be_bytes()))
+}
+
+fn time_at(cells: &Cells<'_>, row: usize) -> i64 {
+    if cells.is_null(row) {
+        return 0;
+    }
+    i64_of_key(cells.word(row))
+}
+
+impl Function {
+    /// The list that it looks into, if it does.
+    pub(crate) fn list(&self) -> Option<&Arc<List>> {
+        match &self.body {
+            Body::InList(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+impl Function {
+    fn wrong_call(&self) -> DataFusionError {
+        DataFusionError::Execution(format!("{} is not bound to these columns", self.name))
+    }
+
+    fn batch(&self, arrays: &[ArrayRef]) -> Result<RecordBatch> {
+        let fields: Vec<_> = self.columns.iter().map(|c| c.field()).collect();
+        Ok(RecordBatch::try_new(
+            Arc::new(Schema::new(fields)),
+            arrays.to_vec(),
+        )?)
+    }
 }

@@ -2,21 +2,36 @@
 //!
 //! Compile once, at load: SQL → checks → DataFusion logical expressions → our
 //! physical form. A rule's WHERE is split into conjuncts; equal conjuncts of
-//! different rules are one [`atom`]. Comparisons of small integers
-//! (protocol, operation, function, direction …) run over the whole batch once and
-//! are shared; the rest runs only on rows that are still in question, so that a
-//! rule whose guards pass no row costs a few nanoseconds a batch.
+//! different rules are one. Rules are indexed by what they demand to be equal
+//! (protocol, operation, function, direction, an address …), so that a row meets
+//! only the rules whose equality conditions it fulfils; comparisons of one cell
+//! read Arrow's buffers; the rest (text patterns, look-ups, arithmetic) is
+//! DataFusion's, once a batch for all rules that share it, on the rows that are
+//! still in question. A rule whose guards pass no row costs nothing.
 #![forbid(unsafe_code)]
 
-pub mod atom;
-mod bits;
+mod atom;
+mod cells;
+mod cheap;
 mod compile;
+mod context;
 mod engine;
 pub mod explain;
 mod functions;
+mod index;
 mod literals;
+mod look;
+mod near;
+mod negation;
+mod pattern;
+mod plan;
+mod possible;
 mod provider;
+mod set;
+mod slow;
 mod sql;
+mod test;
 pub mod testing;
+mod text;
 
 pub use engine::{Engine, NotApplicable};

@@ -1,6 +1,7 @@
 //! Literals as people write them become the column's own type, and Telltale's
 //! functions are bound to the site's content.
 
+use crate::context::Context;
 use crate::functions::{AssetField, Body, bound};
 use arrow_schema::DataType;
 use datafusion_common::tree_node::{Transformed, TreeNode as _};
@@ -10,7 +11,6 @@ use datafusion_expr::{Between, BinaryExpr, Expr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telltale_rules::Site;
-use telltale_rules::site::assets::Assets;
 use telltale_schema::value::{Literal, literal};
 use telltale_schema::{ColumnDef, ColumnKind};
 
@@ -18,7 +18,7 @@ use telltale_schema::{ColumnDef, ColumnKind};
 pub(crate) struct Scope<'s> {
     pub columns: &'static [ColumnDef],
     pub site: &'s Site,
-    pub assets: Arc<Assets>,
+    pub context: &'s Context,
     pub parameters: &'s BTreeMap<String, serde_json::Value>,
     /// Lists and calendars that the rule says it needs.
     pub lists: &'s [String],
@@ -272,7 +272,12 @@ impl Scope<'_> {
                         "list `{list_name}` is not named in the rule's `requires: lists`"
                     )));
                 }
-                let list = self.site.lists.get(list_name).cloned().unwrap_or_default();
+                let list = self
+                    .context
+                    .lists
+                    .get(list_name)
+                    .cloned()
+                    .unwrap_or_default();
                 let mut columns = vec![time()?];
                 for arg in args.iter().skip(1) {
                     let def = self
@@ -304,7 +309,7 @@ impl Scope<'_> {
                     )));
                 }
                 let calendar = self
-                    .site
+                    .context
                     .calendars
                     .get(calendar_name)
                     .cloned()
@@ -376,7 +381,7 @@ impl Scope<'_> {
                 call(
                     format!("{name}[]"),
                     DataType::Utf8,
-                    Body::Asset(self.assets.clone(), field),
+                    Body::Asset(self.context.assets.clone(), field),
                     vec![self.address(name, args, 0)?],
                 )
             }

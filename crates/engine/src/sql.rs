@@ -1,5 +1,6 @@
 //! Reads a rule's SQL, and refuses what cannot run on a stream or cannot be right.
 
+use crate::negation;
 use crate::provider::Provider;
 use datafusion_sql::sqlparser::ast::{
     Expr, GroupByExpr, Query, SelectItem, SetExpr, Statement, TableFactor, visit_expressions,
@@ -20,8 +21,6 @@ pub(crate) struct Read {
     pub columns: &'static [ColumnDef],
     /// WHERE.
     pub condition: Expr,
-    /// Columns that it names.
-    pub named: BTreeSet<String>,
 }
 
 /// Makes diagnostics with places in the rule's file.
@@ -229,6 +228,17 @@ pub(crate) fn read(rule: &Rule, provider: &Provider) -> Result<Read, Vec<Diagnos
         ControlFlow::<()>::Continue(())
     });
     debug_assert!(flow.is_continue());
+    for ident in negation::nullable(&condition, columns) {
+        let column = ident.value.to_lowercase();
+        found.push(place.error(
+            "TT-SQL-013",
+            start(ident.span),
+            format!("NOT over `{column}`, which may be NULL: a row without it would not match"),
+            format!(
+                "add AND {column} IS NOT NULL, or say what NULL means: {column} IS DISTINCT FROM …, coalesce({column}, …)"
+            ),
+        ));
+    }
     let events = tables.len() > 1;
     let industrial = events
         || columns.iter().any(|c| c.name == "operation")
@@ -254,7 +264,6 @@ pub(crate) fn read(rule: &Rule, provider: &Provider) -> Result<Read, Vec<Diagnos
             tables,
             columns,
             condition,
-            named,
         })
     } else {
         Err(found)

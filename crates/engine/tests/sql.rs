@@ -76,6 +76,19 @@ fn functions_and_literals() {
     for (condition, want) in [
         ("function = 'write_single_register'", vec![0]),
         ("function <> 'write_single_register'", vec![1, 2]),
+        // NOT is fine where NULL is spoken of
+        (
+            "unit_id = 1 AND (vlan IS NULL OR NOT (vlan = 5))",
+            vec![0, 1, 2],
+        ),
+        (
+            "object_first IS NOT NULL AND object_first NOT IN (0, 7)",
+            vec![0],
+        ),
+        (
+            "(object_first > 5 AND NOT (object_first = 6)) OR quantity = 3",
+            vec![0],
+        ),
         ("function LIKE 'read%' AND direction = 'request'", vec![1]),
         ("upper(function) = 'READ_COILS'", vec![1, 2]),
         (
@@ -187,6 +200,42 @@ fn refusals_name_code_and_place() {
             "TT-SQL-012",
             9,
             "direction",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1\nAND NOT (vlan = 5)",
+            "TT-SQL-013",
+            10,
+            "vlan IS NOT NULL",
+        ),
+        (
+            "SELECT * FROM modbus WHERE object_first NOT BETWEEN 3 AND 7",
+            "TT-SQL-013",
+            9,
+            "IS DISTINCT FROM",
+        ),
+        (
+            "SELECT * FROM arp WHERE operation = 'stop' AND gratuitous",
+            "TT-SQL-014",
+            9,
+            "identify, report",
+        ),
+        (
+            "SELECT * FROM modbus WHERE function = 'read_coils' AND operation = 'write' AND direction = 'request'",
+            "TT-SQL-014",
+            9,
+            "telltale schema modbus",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 3 AND unit_id IN (4, 5)",
+            "TT-SQL-024",
+            9,
+            "one value in a column",
+        ),
+        (
+            "SELECT * FROM modbus WHERE object_first > 5 AND object_first < 4",
+            "TT-SQL-024",
+            9,
+            "exclude each other",
         ),
         (
             "SELECT * FROM modbus WHERE function = 'read_coil'",

@@ -236,6 +236,14 @@ impl List {
         self.rows.is_empty()
     }
 
+    /// Is no row bound to a time? Then an answer depends on the values alone.
+    #[must_use]
+    pub fn is_timeless(&self) -> bool {
+        self.rows
+            .iter()
+            .all(|r| r.from_ns == i64::MIN && r.until_ns == i64::MAX)
+    }
+
     /// Does a row fit these values, in the order of the key columns, at this time?
     /// With fewer values than columns, the first columns count.
     #[must_use]
