@@ -4,6 +4,7 @@ use crate::v1::{Alert, Entity, Evidence, Field, RecordKind, Rule as RuleRef, Sco
 use std::fmt::Write as _;
 use telltale_rules::site::Mode;
 use telltale_rules::site::assets::UNKNOWN;
+use telltale_rules::site::tags::Touched;
 use telltale_rules::{Finding, Rule, Severity, Site, attack};
 use telltale_schema::value::{RowValues, Value};
 
@@ -83,14 +84,11 @@ pub(crate) fn fill(template: &str, rule: &Rule, site: &Site, row: &RowValues) ->
 
 /// "Tank 1 level setpoint = 98 % (20 to 85 is usual)".
 fn process_meaning(site: &Site, row: &RowValues) -> String {
-    let (Value::Ip(device), Some(kind), Some(first)) = (
-        row.get("server_ip"),
-        row.get("object_type").as_str(),
-        row.get("object_first").as_u64(),
-    ) else {
+    let (Value::Ip(device), Some(object_type)) =
+        (row.get("server_ip"), row.get("object_type").as_str())
+    else {
         return String::new();
     };
-    let count = row.get("object_count").as_u64().unwrap_or(1);
     let data: Option<Vec<f64>> = match row.get("data") {
         Value::List(list) => Some(
             list.iter()
@@ -99,7 +97,17 @@ fn process_meaning(site: &Site, row: &RowValues) -> String {
         ),
         _ => None,
     };
-    let Some((tag, value)) = site.tags.find(*device, kind, first, count, data.as_deref()) else {
+    let touched = Touched {
+        device: *device,
+        station: row.get("server_station").as_str(),
+        object: row.get("object").as_str(),
+        object_type,
+        first: row.get("object_first").as_u64(),
+        count: row.get("object_count").as_u64().unwrap_or(1),
+        data: data.as_deref(),
+        real: row.get("transport_size").as_u64() == Some(Touched::S7_REAL),
+    };
+    let Some((tag, value)) = site.tags.find(&touched) else {
         return String::new();
     };
     let mut out = tag.name.clone();
@@ -113,9 +121,7 @@ fn process_meaning(site: &Site, row: &RowValues) -> String {
             tag.unit
         )
         .unwrap_or_default();
-        let outside =
-            tag.low.is_some_and(|low| value < low) || tag.high.is_some_and(|high| value > high);
-        if outside {
+        if tag.is_outside(value) {
             let bound = |b: Option<f64>| b.map_or("…".to_owned(), |b| b.to_string());
             write!(
                 out,

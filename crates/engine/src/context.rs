@@ -6,12 +6,14 @@ use telltale_rules::Site;
 use telltale_rules::site::assets::Assets;
 use telltale_rules::site::calendar::Calendar;
 use telltale_rules::site::list::List;
+use telltale_rules::site::tags::Tags;
 
 /// Content of one site.
 pub(crate) struct Context {
     pub(crate) lists: BTreeMap<String, Arc<List>>,
     pub(crate) calendars: BTreeMap<String, Arc<Calendar>>,
     pub(crate) assets: Arc<Assets>,
+    pub(crate) tags: Arc<Tags>,
 }
 
 impl Context {
@@ -28,6 +30,7 @@ impl Context {
                 .map(|(name, calendar)| (name.clone(), Arc::new(calendar.clone())))
                 .collect(),
             assets: Arc::new(site.assets.clone()),
+            tags: Arc::new(site.tags.clone()),
         }
     }
 }

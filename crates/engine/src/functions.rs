@@ -1,7 +1,7 @@
 //! Telltale's own SQL functions. They are declared by name for the planner, and
 //! bound to a site's content when a rule is compiled.
 
-use crate::cells::{Cells, i64_of_key};
+use crate::cells::{Cells, f64_of_key, i64_of_key};
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt8Array};
 use arrow_buffer::BooleanBuffer;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use telltale_rules::site::assets::{Assets, UNKNOWN};
 use telltale_rules::site::calendar::Calendar;
 use telltale_rules::site::list::List;
+use telltale_rules::site::tags::Tags;
 use telltale_schema::ColumnDef;
 use telltale_schema::value::{Value, cell as read, ip_addr};
 
@@ -27,6 +28,7 @@ pub(crate) const DECLARED: &[(&str, DataType)] = &[
     ("in_calendar", DataType::Boolean),
     ("cidr_match", DataType::Boolean),
     ("overlaps", DataType::Boolean),
+    ("outside_limits", DataType::Boolean),
     ("local_hour", DataType::UInt8),
     ("local_dow", DataType::UInt8),
     ("value_at", DataType::Float64),
@@ -48,6 +50,8 @@ pub(crate) enum Body {
     Cidr(ipnet::IpNet),
     /// `object_first`, `object_count` against a range.
     Overlaps(u64, u64),
+    /// `server_ip`, `tag`, `value`.
+    OutsideLimits(Arc<Tags>),
     /// `event_time`.
     LocalHour(chrono_tz::Tz),
     /// `event_time`.
@@ -184,6 +188,16 @@ impl ScalarUDFImpl for Function {
                     };
                     let begin = (!begin.is_null(row)).then(|| begin.word(row));
                     begin.is_some_and(|b| b <= *last && b.saturating_add(count - 1) >= *first)
+                })
+            }
+            Body::OutsideLimits(tags) => {
+                let (device, tag, value) = (cell(0)?, cell(1)?, cell(2)?);
+                truth(&mut |row| {
+                    !tag.is_null(row)
+                        && !value.is_null(row)
+                        && ip_at(device, row).is_some_and(|device| {
+                            tags.is_outside(device, tag.text(row), f64_of_key(value.word(row)))
+                        })
                 })
             }
             Body::LocalHour(zone) => {

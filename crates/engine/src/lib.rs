@@ -30,6 +30,7 @@ mod provider;
 mod set;
 mod slow;
 mod sql;
+pub mod tagging;
 mod test;
 pub mod testing;
 mod text;

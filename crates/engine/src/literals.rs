@@ -347,6 +347,24 @@ impl Scope<'_> {
                     vec![self.column("object_first")?, self.column("object_count")?],
                 )
             }
+            "outside_limits" => {
+                if !args.is_empty() {
+                    return Err(wrong(
+                        "outside_limits() takes nothing: it speaks of the row's tag and value"
+                            .to_owned(),
+                    ));
+                }
+                call(
+                    "outside_limits[]".to_owned(),
+                    DataType::Boolean,
+                    Body::OutsideLimits(self.context.tags.clone()),
+                    vec![
+                        self.column("server_ip")?,
+                        self.column("tag")?,
+                        self.column("value")?,
+                    ],
+                )
+            }
             "local_hour" => call(
                 "local_hour[]".to_owned(),
                 DataType::UInt8,

@@ -9,11 +9,12 @@ use std::ops::ControlFlow;
 use telltale_schema::ColumnDef;
 
 /// Functions that are never NULL, whatever their arguments.
-const NEVER_NULL: [&str; 9] = [
+const NEVER_NULL: [&str; 10] = [
     "in_list",
     "in_calendar",
     "cidr_match",
     "overlaps",
+    "outside_limits",
     "asset_name",
     "asset_zone",
     "asset_level",

@@ -1,10 +1,12 @@
 //! Runs the tests that stand in rule files.
 
 use crate::engine::Engine;
+use crate::tagging::fill_batch;
 use telltale_rules::site::assets::Assets;
 use telltale_rules::site::calendar::Calendar;
 use telltale_rules::site::list::List;
-use telltale_rules::testcase::{Kind, TestCase};
+use telltale_rules::site::tags::Tags;
+use telltale_rules::testcase::{FromCapture, Kind, TestCase};
 use telltale_rules::{Rule, RuleSet, Site};
 use telltale_schema::{TableBatch, value};
 
@@ -17,16 +19,27 @@ pub struct Outcome {
     pub failure: Option<String>,
 }
 
-/// Runs all tests of a rule.
-#[must_use]
-pub fn run(rule: &Rule) -> Vec<Outcome> {
+/// Runs all tests of a rule. `of_capture` gives the rows of a case that names a
+/// capture: reading one is not the engine's work.
+pub fn run(
+    rule: &Rule,
+    mut of_capture: impl FnMut(&TestCase, &FromCapture, &Site) -> Result<TableBatch, String>,
+) -> Vec<Outcome> {
     rule.tests
         .iter()
         .map(|case| Outcome {
             case: case.name.clone(),
-            failure: run_case(rule, case).err(),
+            failure: run_case(rule, case, &mut of_capture).err(),
         })
         .collect()
+}
+
+/// For callers that cannot read captures.
+///
+/// # Errors
+/// Always: with what to run instead.
+pub fn no_captures(_: &TestCase, _: &FromCapture, _: &Site) -> Result<TableBatch, String> {
+    Err("this test reads a capture: `telltale rule test` runs it".to_owned())
 }
 
 /// The built-in site, with what the case knows. Lists and calendars that the
@@ -47,10 +60,24 @@ fn site(rule: &Rule, case: &TestCase) -> Result<Site, String> {
             .insert(name.clone(), Calendar::from_windows(windows)?);
     }
     site.assets = Assets::from_json(&case.context.assets);
+    site.tags = Tags::from_json(&case.context.tags)?;
+    if !case.context.parameters.is_empty() {
+        let layer = site.overrides.entry(rule.id.clone()).or_default();
+        for (name, value) in &case.context.parameters {
+            if !rule.parameters.contains_key(name) {
+                return Err(format!("context: the rule has no parameter `{name}`"));
+            }
+            layer.parameters.insert(name.clone(), value.clone());
+        }
+    }
     Ok(site)
 }
 
-fn run_case(rule: &Rule, case: &TestCase) -> Result<(), String> {
+fn run_case(
+    rule: &Rule,
+    case: &TestCase,
+    of_capture: &mut impl FnMut(&TestCase, &FromCapture, &Site) -> Result<TableBatch, String>,
+) -> Result<(), String> {
     let site = site(rule, case)?;
     let set = RuleSet {
         rules: vec![rule.clone()],
@@ -62,7 +89,11 @@ fn run_case(rule: &Rule, case: &TestCase) -> Result<(), String> {
     let table = case
         .table()
         .ok_or_else(|| format!("no table `{}`", case.table))?;
-    let batch: TableBatch = value::batch(table, &case.expand()?).map_err(|e| e.to_string())?;
+    let batch = match case.from_capture()? {
+        Some(source) => of_capture(case, &source, &site)?,
+        None => value::batch(table, &case.expand()?).map_err(|e| e.to_string())?,
+    };
+    let batch = fill_batch(&site, batch);
     let answers = engine.explain_rows(0, &batch);
     let mut fired: Vec<usize> = Vec::new();
     engine.matches(&batch, |_, row| fired.push(row));

@@ -139,7 +139,12 @@ fn of_set(test: &CellTest, def: &ColumnDef) -> Option<String> {
 
 /// `in_list[masters](event_time, client_ip)` as it was written.
 fn of_calls(text: &str) -> String {
-    let mut out = text.replace("[](", "(");
+    let mut out = text
+        .replace(
+            "outside_limits[](server_ip, tag, value)",
+            "outside_limits()",
+        )
+        .replace("[](", "(");
     for (bound, written) in [("in_list[", "in_list('"), ("in_calendar[", "in_calendar('")] {
         while let Some((before, after)) = out.split_once(bound) {
             let Some((name, args)) = after.split_once("](") else {

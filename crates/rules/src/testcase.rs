@@ -31,7 +31,14 @@ pub struct TestCase {
     pub table: String,
     /// Rows; columns left out take defaults. `at: 3s` sets the event time,
     /// `repeat: 8 every 2s` gives several.
+    #[serde(default)]
     pub rows: Vec<Map<String, Value>>,
+    /// A capture file instead of rows, beside the rule's file.
+    #[serde(default)]
+    pub capture: Option<String>,
+    /// Numbers of the capture's packets that count, such as `12-40`; all if left out.
+    #[serde(default)]
+    pub packets: Option<String>,
     /// What the site knows in this case.
     #[serde(default)]
     pub context: Context,
@@ -57,6 +64,21 @@ pub struct Context {
     /// Rows of assets.csv.
     #[serde(default)]
     pub assets: Vec<Map<String, Value>>,
+    /// Rows of tags.csv.
+    #[serde(default)]
+    pub tags: Vec<Map<String, Value>>,
+    /// Parameters as a site would set them.
+    #[serde(default)]
+    pub parameters: std::collections::BTreeMap<String, Value>,
+}
+
+/// Packets of a capture that a case is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FromCapture {
+    /// The file, as the case names it.
+    pub file: String,
+    /// First and last packet.
+    pub packets: std::ops::RangeInclusive<u64>,
 }
 
 /// Time of a case's first row: 2026-01-01T08:00:00Z.
@@ -93,6 +115,37 @@ impl TestCase {
     #[must_use]
     pub fn table(&self) -> Option<TableId> {
         TableId::from_name(&self.table)
+    }
+
+    /// The capture that it reads, if it does.
+    ///
+    /// # Errors
+    /// In words: rows and a capture, neither, or packets that are no range.
+    pub fn from_capture(&self) -> Result<Option<FromCapture>, String> {
+        let Some(file) = &self.capture else {
+            return match (&self.packets, self.rows.is_empty()) {
+                (Some(_), _) => Err("`packets` goes with `capture`".to_owned()),
+                (None, true) => Err("give `rows`, or a `capture`".to_owned()),
+                (None, false) => Ok(None),
+            };
+        };
+        if !self.rows.is_empty() {
+            return Err("give `rows` or a `capture`, not both".to_owned());
+        }
+        let packets = match &self.packets {
+            None => 1..=u64::MAX,
+            Some(text) => {
+                let (first, last) = text.split_once('-').unwrap_or((text, text));
+                match (first.trim().parse(), last.trim().parse()) {
+                    (Ok(first), Ok(last)) if 1 <= first && first <= last => first..=last,
+                    _ => return Err(format!("`packets: {text}` is no range; write 12-40")),
+                }
+            }
+        };
+        Ok(Some(FromCapture {
+            file: file.clone(),
+            packets,
+        }))
     }
 
     /// Its rows, in the order of their event time.

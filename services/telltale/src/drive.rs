@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use telltale_capture::{CaptureError, Counters, Pipeline, Reader, reader};
+use telltale_engine::tagging;
 use telltale_rules::Site;
 use telltale_schema::{Frame, Protocol};
 
@@ -168,14 +169,15 @@ impl Pace {
     }
 }
 
-/// Runs all sources through one pipeline, in order; frames go to `each`, which
-/// says whether to go on.
+/// Runs all sources through one pipeline, in order; frames, with the site's tags,
+/// go to `each`, which says whether to go on.
 #[allow(
     clippy::disallowed_methods,
     reason = "the run's own duration and pace; detection never sees it"
 )]
 pub fn run(
     sources: &[Source],
+    site: &Site,
     config: telltale_capture::Config,
     quiet: bool,
     speed: Option<f64>,
@@ -219,7 +221,7 @@ pub fn run(
                 }
             }
             if let Some(frame) = pipeline.take_frame()? {
-                go_on = each(frame)?;
+                go_on = each(tagging::fill(site, frame))?;
             }
             if packets.is_multiple_of(4096) {
                 bar.set_position(done_bytes + reader.bytes_read());
@@ -236,7 +238,7 @@ pub fn run(
     }
     ran.interrupted = INTERRUPTED.load(Ordering::Relaxed);
     if let Some(frame) = pipeline.finish()? {
-        each(frame)?;
+        each(tagging::fill(site, frame))?;
     }
     bar.finish_and_clear();
     ran.counters = pipeline.counters();

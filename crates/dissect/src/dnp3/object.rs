@@ -112,7 +112,11 @@ impl<'a> Object<'a> {
             },
             done: 0,
             count: if self.is_walkable() && !self.is_hollow() {
-                self.count().unwrap_or(0)
+                // a point is a bit at least: a header may name billions of points
+                // that it has no bytes for
+                let most = self.data.len().saturating_mul(8);
+                let most = u32::try_from(most).unwrap_or(u32::MAX);
+                self.count().unwrap_or(0).min(most)
             } else {
                 0
             },

@@ -262,3 +262,15 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: prefix code 7 (undefined) with a count of four billion points
+/// and no bytes for any.
+#[test]
+fn a_count_without_bytes_names_no_points() {
+    let fragment = Fragment::parse(&[1, 10, 1, 0, 0xf9, 10, 1, 0, 249, 43]).unwrap();
+    let mut objects = fragment.objects();
+    let object = objects.next().unwrap().unwrap();
+    assert_eq!(object.count(), Some(0xf900_010a));
+    assert_eq!(object.points().count(), 0);
+    assert!(objects.next().unwrap().is_err());
+}

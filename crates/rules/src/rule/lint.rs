@@ -4,6 +4,7 @@ use super::file::{File, Suppression};
 use super::{Entities, Rule, Status};
 use crate::attack;
 use crate::diagnostic::{Diagnostic, Level};
+use crate::site::tags::Tags;
 use crate::testcase::{Kind, TestCase, duration_ns};
 use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
@@ -285,7 +286,10 @@ impl Lint<'_> {
 
 /// What is wrong with a test without running it.
 fn check(case: &TestCase) -> Result<(), String> {
-    case.expand()?;
+    if case.from_capture()?.is_none() {
+        case.expand()?;
+    }
+    Tags::from_json(&case.context.tags).map_err(|why| format!("tags: {why}"))?;
     for (name, windows) in &case.context.calendars {
         crate::site::calendar::Calendar::from_windows(windows)
             .map_err(|why| format!("calendar `{name}`: {why}"))?;

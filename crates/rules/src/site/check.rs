@@ -20,7 +20,7 @@ impl Site {
                     Diagnostic::warning(
                         "TT-SITE-060",
                         &layer,
-                        (0, 0),
+                        (word.lines.0, 0),
                         format!("no rule has the id `{id}`"),
                     )
                     .help("see `telltale rule list`"),
@@ -28,7 +28,8 @@ impl Site {
                 continue;
             };
             for (name, value) in &word.parameters {
-                if let Some(diagnostic) = parameter(&layer, rule, name, value) {
+                let line = word.lines.1.get(name).copied().unwrap_or(word.lines.0);
+                if let Some(diagnostic) = parameter((&layer, line), rule, name, value) {
                     found.push(diagnostic);
                 }
             }
@@ -38,7 +39,7 @@ impl Site {
                 let text = format!("no rule has the id `{}`", exception.rule);
                 let file = format!("{dir}/exceptions.yaml");
                 found.push(
-                    Diagnostic::warning("TT-SITE-061", &file, (0, 0), text)
+                    Diagnostic::warning("TT-SITE-061", &file, (exception.line, 0), text)
                         .help("see `telltale rule list`"),
                 );
             }
@@ -47,11 +48,16 @@ impl Site {
     }
 }
 
-fn parameter(file: &str, rule: &Rule, name: &str, value: &Json) -> Option<Diagnostic> {
+fn parameter(
+    (file, line): (&str, u32),
+    rule: &Rule,
+    name: &str,
+    value: &Json,
+) -> Option<Diagnostic> {
     let Some(default) = rule.parameters.get(name) else {
         let near = telltale_schema::nearest(name, rule.parameters.keys().map(String::as_str));
         let text = format!("rule `{}` has no parameter `{name}`", rule.name);
-        let diagnostic = Diagnostic::error("TT-SITE-062", file, (0, 0), text);
+        let diagnostic = Diagnostic::error("TT-SITE-062", file, (line, 0), text);
         return Some(match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,
@@ -70,6 +76,6 @@ fn parameter(file: &str, rule: &Rule, name: &str, value: &Json) -> Option<Diagno
             kind(value),
             kind(default)
         );
-        Diagnostic::error("TT-SITE-063", file, (0, 0), text)
+        Diagnostic::error("TT-SITE-063", file, (line, 0), text)
     })
 }

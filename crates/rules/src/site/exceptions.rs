@@ -12,7 +12,8 @@ use telltale_schema::value::RowValues;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     /// Id of the rule, or `*` for every rule.
-    rule: String,
+    #[cfg_attr(test, schemars(with = "String"))]
+    rule: serde_saphyr::Spanned<String>,
     /// Columns with what they must be: an address, network, range, text or number, or several in `[]`.
     #[serde(rename = "match", default)]
     matches: Map<String, Json>,
@@ -28,6 +29,8 @@ pub(crate) struct Entry {
 /// An accepted finding.
 #[derive(Debug, Clone)]
 pub struct Exception {
+    /// Line of its `rule` in the file.
+    pub line: u32,
     /// Rule id, or `*`.
     pub rule: String,
     /// Why.
@@ -128,13 +131,13 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
             );
             continue;
         }
-        if entry.rule != "*" && uuid::Uuid::parse_str(&entry.rule).is_err() {
+        if entry.rule.value != "*" && uuid::Uuid::parse_str(&entry.rule.value).is_err() {
             found.push(
                 Diagnostic::error(
                     "TT-SITE-054",
                     name,
                     (line, 0),
-                    format!("`rule: {}` is no rule id", entry.rule),
+                    format!("`rule: {}` is no rule id", entry.rule.value),
                 )
                 .help("write the rule's id (`telltale rule list`), or \"*\" for every rule"),
             );
@@ -142,7 +145,8 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
         }
         let conditions = entry.matches.into_iter().map(cells).collect();
         all.push(Exception {
-            rule: entry.rule.to_lowercase(),
+            line: u32::try_from(entry.rule.referenced.line()).unwrap_or(0),
+            rule: entry.rule.value.to_lowercase(),
             reason: entry.reason,
             owner: entry.owner,
             expires_ns,

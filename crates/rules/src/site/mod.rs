@@ -51,6 +51,33 @@ pub struct Override {
     /// Parameters instead of the rule's defaults.
     #[serde(default)]
     pub parameters: BTreeMap<String, serde_json::Value>,
+    /// Line of its id in the file, and of each parameter's name.
+    #[serde(skip)]
+    pub(crate) lines: (u32, BTreeMap<String, u32>),
+}
+
+impl Override {
+    /// Finds the lines of a word on a rule in the file that holds it.
+    fn find_lines(&mut self, id: &str, text: &str) {
+        let starts = |line: &str, key: &str| {
+            let line = line.trim_start().trim_start_matches(['"', '\'']);
+            line.get(..key.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(key))
+        };
+        let mut lines = (1..).zip(text.lines()).skip_while(|l| !starts(l.1, id));
+        let Some((line, first)) = lines.next() else {
+            return;
+        };
+        self.lines.0 = line;
+        for name in self.parameters.keys() {
+            // in flow style all stands in the first line
+            let inline = first.contains(name.as_str()).then_some(line);
+            let own = lines.clone().find(|l| starts(l.1, name)).map(|l| l.0);
+            self.lines
+                .1
+                .extend(inline.or(own).map(|line| (name.clone(), line)));
+        }
+    }
 }
 
 /// All content of a site.
@@ -255,7 +282,12 @@ impl Site {
             match yaml::<Option<BTreeMap<String, Override>>>(&name, &text, "TT-SITE-004") {
                 Ok(good) => {
                     let layer = good.unwrap_or_default().into_iter();
-                    overrides = layer.map(|(id, word)| (id.to_lowercase(), word)).collect();
+                    overrides = layer
+                        .map(|(id, mut word)| {
+                            word.find_lines(&id, &text);
+                            (id.to_lowercase(), word)
+                        })
+                        .collect();
                 }
                 Err(diagnostic) => found.push(diagnostic),
             }

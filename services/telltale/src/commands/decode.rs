@@ -25,6 +25,7 @@ pub fn run(config: &Config, args: &DecodeArgs, quiet: bool) -> Result<Exit> {
     let mut writer = RowWriter::new(args.format, only, Target::new(args.out.as_deref()))?;
     let ran = drive::run(
         &sources,
+        &site,
         drive::pipeline_config(config, &site, &args.capture),
         quiet,
         None,

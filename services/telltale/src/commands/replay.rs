@@ -62,16 +62,26 @@ impl Replay<'_> {
             Ok(())
         };
         let ran = if self.threads < 2 {
-            drive::run(sources, capture, self.quiet, self.speed, |frame| {
-                detect(&frame, out).map(|()| true)
-            })?
+            drive::run(
+                sources,
+                self.site,
+                capture,
+                self.quiet,
+                self.speed,
+                |frame| detect(&frame, out).map(|()| true),
+            )?
         } else {
             let (sender, receiver) = sync_channel::<Frame>(FRAMES_AHEAD);
             std::thread::scope(|scope| -> Result<Ran> {
                 let decoder = scope.spawn(move || {
-                    drive::run(sources, capture, self.quiet, self.speed, |frame| {
-                        Ok(sender.send(frame).is_ok())
-                    })
+                    drive::run(
+                        sources,
+                        self.site,
+                        capture,
+                        self.quiet,
+                        self.speed,
+                        |frame| Ok(sender.send(frame).is_ok()),
+                    )
                 });
                 let mut detected = Ok(());
                 for frame in receiver {

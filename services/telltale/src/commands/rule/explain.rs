@@ -76,6 +76,7 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
     let sources = Source::files(std::slice::from_ref(&args.capture))?;
     drive::run(
         &sources,
+        &site,
         drive::pipeline_config(config, &site, &CaptureArgs::default()),
         true,
         None,

@@ -8,9 +8,11 @@ use crate::{Exit, content};
 use anyhow::{Context as _, Result, bail};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write as _;
+use std::path::Path;
 use telltale_engine::testing;
-use telltale_rules::Site;
-use telltale_schema::{Protocol, TableId, value};
+use telltale_rules::testcase::FromCapture;
+use telltale_rules::{Rule, Site};
+use telltale_schema::{Protocol, TableBatch, TableId, value};
 
 /// Columns that say where and when, not what; a made test leaves them out.
 const LEFT_OUT: [&str; 21] = [
@@ -48,7 +50,11 @@ pub fn run(config: &Config, args: &TestArgs) -> Result<Exit> {
     let (mut passed, mut failed) = (0, 0);
     for rule in &set.rules {
         let mut suite = TestSuite::new(rule.name.clone());
-        for outcome in testing::run(rule) {
+        let of_capture =
+            |case: &telltale_rules::testcase::TestCase, source: &FromCapture, site: &Site| {
+                rows_of(config, rule, case, source, site).map_err(|e| format!("{e:#}"))
+            };
+        for outcome in testing::run(rule, of_capture) {
             let status = match &outcome.failure {
                 None => {
                     passed += 1;
@@ -81,6 +87,52 @@ pub fn run(config: &Config, args: &TestArgs) -> Result<Exit> {
     })
 }
 
+/// The rows of a case that names a capture, which lies beside the rule's file.
+fn rows_of(
+    config: &Config,
+    rule: &Rule,
+    case: &telltale_rules::testcase::TestCase,
+    source: &FromCapture,
+    site: &Site,
+) -> Result<TableBatch> {
+    let table = case
+        .table()
+        .with_context(|| format!("no table `{}`", case.table))?;
+    let beside = Path::new(&rule.file).parent().unwrap_or(Path::new("."));
+    let path = beside.join(&source.file);
+    let mut rows = Vec::new();
+    let ran = drive::run(
+        &Source::files(std::slice::from_ref(&path))?,
+        site,
+        drive::pipeline_config(config, site, &CaptureArgs::default()),
+        true,
+        None,
+        |frame| {
+            for batch in frame.batches.iter().filter(|b| b.table == table) {
+                let all = (0..batch.batch.num_rows()).map(|at| value::row(batch, at));
+                rows.extend(all.filter(|row| {
+                    let packet = row.get("packet").as_u64();
+                    packet.is_some_and(|p| source.packets.contains(&p))
+                }));
+            }
+            Ok(true)
+        },
+    )?;
+    if !ran.failed.is_empty() {
+        bail!("{} cannot be read to its end", path.display());
+    }
+    if rows.is_empty() {
+        bail!(
+            "packets {}-{} of {} hold no row of `{}`",
+            source.packets.start(),
+            source.packets.end(),
+            path.display(),
+            table.name()
+        );
+    }
+    Ok(value::batch(table, &rows)?)
+}
+
 /// A test with the rows of some packets.
 fn make(
     config: &Config,
@@ -95,6 +147,7 @@ fn make(
     let mut start = None;
     drive::run(
         &sources,
+        &site,
         drive::pipeline_config(config, &site, &CaptureArgs::default()),
         true,
         None,
