@@ -220,3 +220,119 @@ fn a_rule_is_made_linted_tested_and_explained() {
     assert_eq!(lint.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&lint.stdout).contains("did you mean `client_ip`"));
 }
+
+#[test]
+fn rows_have_the_names_and_values_of_the_sites_points() {
+    let capture = path("demo/plant.pcapng");
+    let rows = lines(&telltale(&[
+        "decode",
+        &capture,
+        "--table",
+        "modbus",
+        "--site",
+        &path("sites/demo"),
+    ]));
+    let named = |row: &Value| {
+        (
+            row["tag"].as_str().map(str::to_owned),
+            row["value"].as_f64(),
+        )
+    };
+    let written: Vec<_> = rows
+        .iter()
+        .filter(|r| r["packet"] == 1590)
+        .map(named)
+        .collect();
+    assert_eq!(
+        written,
+        [(Some("Tank 1 level setpoint".to_owned()), Some(98.0))]
+    );
+    // the level is polled in tenths
+    let level = rows
+        .iter()
+        .filter(|r| r["direction"] == "response")
+        .map(named)
+        .find(|n| n.0.as_deref() == Some("Tank 1 level"))
+        .unwrap();
+    assert!((20.0..=100.0).contains(&level.1.unwrap()), "{level:?}");
+    // without the site nothing has a name
+    let plain = lines(&telltale(&["decode", &capture, "--table", "modbus"]));
+    assert_eq!(plain.len(), rows.len());
+    assert!(plain.iter().all(|r| r["tag"].is_null()));
+}
+
+#[test]
+fn a_rules_test_may_be_a_capture_and_its_packets() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(path("demo/plant.pcapng"), dir.path().join("plant.pcapng")).unwrap();
+    let shipped = path("rules/events/written-outside-limits.yaml");
+    let shipped = std::fs::read_to_string(shipped).unwrap();
+    let head = shipped.split("tests:").next().unwrap();
+    let tag = |high| {
+        format!(
+            "{{tags: [{{device: 10.20.1.31, object: \"holding_register:100\", name: level, high: {high}}}]}}"
+        )
+    };
+    let case = |kind: &str, high, packets: &str| {
+        format!(
+            "  - {{name: {kind} {high} {packets}, kind: {kind}, table: modbus, capture: plant.pcapng, packets: {packets}, context: {}}}\n",
+            tag(high)
+        )
+    };
+    let rule = dir.path().join("rule.yaml");
+    let run = |cases: &[String]| {
+        let text = format!("{head}tests:\n{}", cases.concat()).replace("stable", "experimental");
+        std::fs::write(&rule, text).unwrap();
+        let output = telltale(&["rule", "test", rule.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), said)
+    };
+    let (code, said) = run(&[
+        case("match", 85, "1590"),
+        case("near_miss", 99, "1585-1590"),
+        case("no_match", 85, "1-1500"),
+    ]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("3 passed, 0 failed"), "{said}");
+    let (code, said) = run(&[case("match", 99, "1590")]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("lacks outside_limits()"), "{said}");
+    let (code, said) = run(&[case("match", 85, "999999")]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("hold no row of `modbus`"), "{said}");
+    // a wrong range is refused when the rule is read, with its line
+    let (code, said) = run(&[case("match", 85, "40-12")]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("`packets: 40-12` is no range"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_in_a_site_is_named_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = dir.path().join("plant");
+    std::fs::create_dir(&site).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(site.join(name), text).unwrap();
+    write(
+        "site.toml",
+        "name = \"plant\"\ntime_zone = \"Europe/Vienna\"\n",
+    );
+    write(
+        "rules.yaml",
+        "# words on rules\n00000000-0000-5000-8000-000000000000:\n  mode: off\n45b47fbf-0000-5000-8000-000000000000: {severity: low}\n",
+    );
+    write(
+        "exceptions.yaml",
+        "- match: {client_ip: 10.0.0.1}\n  rule: 00000000-0000-5000-8000-000000000001\n  reason: x\n  owner: y\n  expires: 2030-01-01\n",
+    );
+    let output = telltale(&["site", "lint", site.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    for place in [
+        "rules.yaml:2: warning[TT-SITE-060]",
+        "rules.yaml:4: warning[TT-SITE-060]",
+        "exceptions.yaml:2: warning[TT-SITE-061]",
+    ] {
+        assert!(said.contains(place), "{place} is not in:\n{said}");
+    }
+}
