@@ -2,7 +2,7 @@
 //! header and, for controls, per point.
 
 use crate::rows::scratch::{append_bytes, bounds, number, opt, put};
-use crate::rows::{Analyzer, Cx};
+use crate::rows::{Analyzer, Cx, Lent};
 use telltale_dissect::dnp3::{
     self, Assembled, FileObject, Fragment, Frame, Key, Object, Range, Session,
 };
@@ -64,7 +64,7 @@ struct Head {
 /// DNP3 on one flow.
 pub(crate) struct Dnp3Flow {
     session: Session<Mark>,
-    buffers: Buffers,
+    buffers: Lent<Buffers>,
 }
 
 /// What the rows of a fragment are made in.
@@ -83,7 +83,7 @@ impl Dnp3Flow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            buffers: Buffers::default(),
+            buffers: Lent::none(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Dnp3Flow {
                 return;
             }
         };
-        let mut whole = std::mem::take(&mut self.buffers.fragment);
+        let mut whole = std::mem::take(&mut self.buffers.get().fragment);
         whole.clear();
         match self.session.frame(&frame) {
             // a segment that completes nothing yet has a row of its own, too
@@ -112,14 +112,15 @@ impl Dnp3Flow {
                 cx.error(Protocol::Dnp3, &error, bytes.len(), bytes);
             }
         }
-        self.buffers.fragment = whole;
+        self.buffers.get().fragment = whole;
     }
 
     fn clear(&mut self) {
-        self.buffers.items.clear();
-        self.buffers.names.clear();
-        self.buffers.data.clear();
-        self.buffers.indexes.clear();
+        let b = self.buffers.get();
+        b.items.clear();
+        b.names.clear();
+        b.data.clear();
+        b.indexes.clear();
     }
 
     fn base(frame: &Frame<'_>) -> Row<'static> {
@@ -174,7 +175,7 @@ impl Dnp3Flow {
 
     /// A row about no object.
     fn plain(&mut self, decision: Decision, class: ObjectClass, row: Row<'static>) {
-        self.buffers.items.push(Item {
+        self.buffers.get().items.push(Item {
             decision,
             class,
             row,
@@ -255,7 +256,7 @@ impl Dnp3Flow {
         let mut wrong: Option<Error> = None;
         for object in fragment.objects() {
             match object {
-                Ok(object) if self.buffers.items.len() < MAX_ROWS => {
+                Ok(object) if self.buffers.get().items.len() < MAX_ROWS => {
                     self.object(function, &object, row);
                 }
                 Ok(_) => break,
@@ -267,10 +268,11 @@ impl Dnp3Flow {
         }
         let class = self
             .buffers
+            .get()
             .items
             .first()
             .map_or(ObjectClass::None, |i| i.class);
-        if self.buffers.items.is_empty() {
+        if self.buffers.get().items.is_empty() {
             let class = asked.map_or(ObjectClass::None, |m| m.class);
             let decision = decide(Space::Application, u16::from(function), None, class);
             self.plain(decision, class, row);
@@ -313,12 +315,9 @@ impl Dnp3Flow {
             self.controls(decision, class, object, row);
             return;
         }
-        let (data, indexes, text, file) = (
-            self.buffers.data.len(),
-            self.buffers.indexes.len(),
-            self.buffers.names.len(),
-            self.buffers.names.len(),
-        );
+        let b = self.buffers.get();
+        let (data, indexes, text, file) =
+            (b.data.len(), b.indexes.len(), b.names.len(), b.names.len());
         let mut row = row;
         let mut first = range_start;
         let (mut text_at, mut file_at) = ((text, text), (file, file));
@@ -327,69 +326,69 @@ impl Dnp3Flow {
                 first = Some(point.index);
             }
             if object.is_indexed() {
-                self.buffers.indexes.push(point.index);
+                b.indexes.push(point.index);
             }
             if let Some(value) = point.value {
-                self.buffers.data.push(value);
+                b.data.push(value);
             }
             if object.group == 70 && n == 0 {
                 if let Ok(found) = FileObject::read(object.variation, point.bytes) {
-                    let at = self.buffers.names.len();
-                    append_bytes(&mut self.buffers.names, found.name);
-                    file_at = (at, self.buffers.names.len());
+                    let at = b.names.len();
+                    append_bytes(&mut b.names, found.name);
+                    file_at = (at, b.names.len());
                     row.file_size = found.size;
                 }
             } else if object.group == 0 && n == 0 {
                 if let Some(attribute) = point.attribute().and_then(|a| a.text()) {
-                    let at = self.buffers.names.len();
-                    append_bytes(&mut self.buffers.names, attribute);
-                    text_at = (at, self.buffers.names.len());
+                    let at = b.names.len();
+                    append_bytes(&mut b.names, attribute);
+                    text_at = (at, b.names.len());
                 }
             } else if matches!(object.group, 110..=113) && n == 0 {
-                let at = self.buffers.names.len();
-                append_bytes(&mut self.buffers.names, point.bytes);
-                text_at = (at, self.buffers.names.len());
+                let at = b.names.len();
+                append_bytes(&mut b.names, point.bytes);
+                text_at = (at, b.names.len());
             }
         }
-        let at = self.buffers.names.len();
+        let at = b.names.len();
         if file_at.1 > file_at.0 {
-            put!(&mut self.buffers.names, "file:");
-            self.buffers.names.extend_from_within_range(file_at);
+            put!(&mut b.names, "file:");
+            b.names.extend_from_within_range(file_at);
         } else {
-            group(&mut self.buffers.names, object);
-            match (object.range, self.buffers.indexes.get(indexes..)) {
+            group(&mut b.names, object);
+            match (object.range, b.indexes.get(indexes..)) {
                 (Range::Span { first, last }, _) if first == last => {
-                    self.buffers.names.push(':');
-                    number(&mut self.buffers.names, first);
+                    b.names.push(':');
+                    number(&mut b.names, first);
                 }
                 (Range::Span { first, last }, _) => {
-                    self.buffers.names.push(':');
-                    number(&mut self.buffers.names, first);
-                    self.buffers.names.push_str("..");
-                    number(&mut self.buffers.names, last);
+                    b.names.push(':');
+                    number(&mut b.names, first);
+                    b.names.push_str("..");
+                    number(&mut b.names, last);
                 }
-                (Range::All, _) => put!(&mut self.buffers.names, ":all"),
+                (Range::All, _) => put!(&mut b.names, ":all"),
                 (Range::Count(_), Some(list)) if !list.is_empty() => {
                     for (n, index) in list.iter().take(NAMED_INDEXES).enumerate() {
-                        self.buffers.names.push(if n == 0 { ':' } else { ',' });
-                        number(&mut self.buffers.names, *index);
+                        b.names.push(if n == 0 { ':' } else { ',' });
+                        number(&mut b.names, *index);
                     }
                     if list.len() > NAMED_INDEXES {
-                        put!(&mut self.buffers.names, "…");
+                        put!(&mut b.names, "…");
                     }
                 }
-                (Range::Count(count), _) => put!(&mut self.buffers.names, ":count={count}"),
+                (Range::Count(count), _) => put!(&mut b.names, ":count={count}"),
             }
         }
-        self.buffers.items.push(Item {
+        b.items.push(Item {
             decision,
             class,
             row,
-            object: (at, self.buffers.names.len()),
+            object: (at, b.names.len()),
             first: first.map(u64::from),
             count: object.count(),
-            data: (data, self.buffers.data.len()),
-            indexes: (indexes, self.buffers.indexes.len()),
+            data: (data, b.data.len()),
+            indexes: (indexes, b.indexes.len()),
             text: text_at,
             file: file_at,
             failed: None,
@@ -403,13 +402,14 @@ impl Dnp3Flow {
         object: &Object<'_>,
         base: Row<'static>,
     ) {
+        let b = self.buffers.get();
         for point in object.points().take(MAX_POINTS) {
-            if self.buffers.items.len() >= MAX_ROWS {
+            if b.items.len() >= MAX_ROWS {
                 break;
             }
-            let data = self.buffers.data.len();
-            let indexes = self.buffers.indexes.len();
-            self.buffers.indexes.push(point.index);
+            let data = b.data.len();
+            let indexes = b.indexes.len();
+            b.indexes.push(point.index);
             let mut row = base;
             let mut status = point.flags.filter(|_| object.group == 41);
             if let Some(crob) = point
@@ -424,24 +424,24 @@ impl Dnp3Flow {
                 row.off_time = Some(crob.off_time);
                 status = Some(crob.status);
                 let on = matches!(crob.operation(), 1 | 3) || crob.trip_close() == 1;
-                self.buffers.data.push(f64::from(u8::from(on)));
+                b.data.push(f64::from(u8::from(on)));
             } else if let Some(value) = point.value {
-                self.buffers.data.push(value);
+                b.data.push(value);
             }
             row.control_status = status;
-            let at = self.buffers.names.len();
-            group(&mut self.buffers.names, object);
-            self.buffers.names.push(':');
-            number(&mut self.buffers.names, point.index);
-            self.buffers.items.push(Item {
+            let at = b.names.len();
+            group(&mut b.names, object);
+            b.names.push(':');
+            number(&mut b.names, point.index);
+            b.items.push(Item {
                 decision,
                 class,
                 row,
-                object: (at, self.buffers.names.len()),
+                object: (at, b.names.len()),
                 first: Some(u64::from(point.index)),
                 count: Some(1),
-                data: (data, self.buffers.data.len()),
-                indexes: (indexes, self.buffers.indexes.len()),
+                data: (data, b.data.len()),
+                indexes: (indexes, b.indexes.len()),
                 text: (0, 0),
                 file: (0, 0),
                 failed: status.filter(|s| *s != 0).map(u32::from),
@@ -451,26 +451,25 @@ impl Dnp3Flow {
 
     /// Writes the rows that are at hand.
     fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        self.buffers.client.clear();
-        self.buffers.server.clear();
-        number(&mut self.buffers.client, head.master);
-        number(&mut self.buffers.server, head.outstation);
+        let b = self.buffers.get();
+        b.client.clear();
+        b.server.clear();
+        number(&mut b.client, head.master);
+        number(&mut b.server, head.outstation);
         let client = if head.from_master {
             cx.sender
         } else {
             cx.sender.other()
         };
-        let count = self.buffers.items.len();
-        let words = |(from, to): (usize, usize)| self.buffers.names.get(from..to).and_then(opt);
-        for (index, item) in self.buffers.items.iter().enumerate() {
-            let data = self
-                .buffers
+        let count = b.items.len();
+        let words = |(from, to): (usize, usize)| b.names.get(from..to).and_then(opt);
+        for (index, item) in b.items.iter().enumerate() {
+            let data = b
                 .data
                 .get(item.data.0..item.data.1)
                 .filter(|d| !d.is_empty());
             let (data_min, data_max) = data.map_or((None, None), bounds);
-            let indexes = self
-                .buffers
+            let indexes = b
                 .indexes
                 .get(item.indexes.0..item.indexes.1)
                 .filter(|i| !i.is_empty());
@@ -496,8 +495,8 @@ impl Dnp3Flow {
                     item_count: u16::try_from(count).unwrap_or(u16::MAX),
                     request_ref: head.request_ref,
                     latency_us: head.latency_us,
-                    client_station: Some(&self.buffers.client),
-                    server_station: Some(&self.buffers.server),
+                    client_station: Some(&b.client),
+                    server_station: Some(&b.server),
                     object: words(item.object),
                     object_type: (item.class != ObjectClass::None).then(|| item.class.as_str()),
                     object_first: item.first,

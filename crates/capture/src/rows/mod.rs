@@ -224,10 +224,35 @@ pub trait Analyzer: Send {
 /// cache, and a flow that waits holds no memory for rows.
 #[derive(Default)]
 pub struct Buffers {
-    pub(crate) modbus: modbus::Buffers,
-    pub(crate) dnp3: dnp3::Buffers,
-    pub(crate) s7comm: s7comm::Buffers,
-    pub(crate) cip: cip::Buffers,
+    pub(crate) modbus: Lent<modbus::Buffers>,
+    pub(crate) dnp3: Lent<dnp3::Buffers>,
+    pub(crate) s7comm: Lent<s7comm::Buffers>,
+    pub(crate) cip: Lent<cip::Buffers>,
+}
+
+/// Buffers that a flow has while it writes rows, and lends back: a pointer that
+/// goes to and fro.
+#[derive(Default)]
+pub(crate) struct Lent<T>(Option<Box<T>>);
+
+impl<T> Lent<T> {
+    /// A flow that has none now.
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Default> Lent<T> {
+    /// The buffers, where they are here.
+    pub(crate) fn here(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
+    /// The buffers; made where nobody lent any.
+    #[inline]
+    pub(crate) fn get(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
 }
 
 /// Calls an analyzer with the shared buffers.

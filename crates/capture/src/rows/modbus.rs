@@ -4,7 +4,7 @@ mod items;
 
 use crate::flow::Side;
 use crate::rows::scratch::{bounds, number, opt};
-use crate::rows::{Analyzer, Cx};
+use crate::rows::{Analyzer, Cx, Lent};
 use items::Items;
 use telltale_dissect::modbus::{self, Adu, Body, Key, Session, Shape};
 use telltale_dissect::pending::Request;
@@ -24,7 +24,7 @@ pub(crate) struct ModbusFlow {
     session: Session<Mark>,
     /// Who asks, as learned from the form of a PDU.
     client: Option<Side>,
-    buffers: Buffers,
+    buffers: Lent<Buffers>,
 }
 
 /// What the rows of a PDU are made in.
@@ -56,7 +56,7 @@ impl ModbusFlow {
         Self {
             session: Session::new(),
             client: None,
-            buffers: Buffers::default(),
+            buffers: Lent::none(),
         }
     }
 
@@ -106,7 +106,10 @@ impl ModbusFlow {
             exception: None,
         };
         if client == cx.sender {
-            self.buffers.items.request(adu.function, adu.request());
+            self.buffers
+                .get()
+                .items
+                .request(adu.function, adu.request());
             self.emit(cx, &head);
             let mark = Mark {
                 pdu: head.pdu,
@@ -127,10 +130,11 @@ impl ModbusFlow {
                 head.latency_us = u64::try_from(waited).ok();
                 let asked = request.key.adu(&request.bytes);
                 self.buffers
+                    .get()
                     .items
                     .response(adu.function, Some(asked.request()), &body);
             } else {
-                self.buffers.items.response(adu.function, None, &body);
+                self.buffers.get().items.response(adu.function, None, &body);
             }
             match body {
                 Ok(Body::Exception(code)) => {
@@ -146,7 +150,7 @@ impl ModbusFlow {
                 self.session.pending.recycle(request);
             }
         }
-        if let Some(error) = self.buffers.items.error.take() {
+        if let Some(error) = self.buffers.get().items.error.take() {
             self.report(cx, &error, bytes);
         }
     }
@@ -157,17 +161,18 @@ impl ModbusFlow {
 
     /// Writes the rows that [`Items`] holds.
     fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        self.buffers.station.clear();
-        number(&mut self.buffers.station, head.unit_id);
-        let count = self.buffers.items.list.len();
+        let Buffers { items, station } = self.buffers.get();
+        station.clear();
+        number(station, head.unit_id);
+        let count = items.list.len();
         for index in 0..count {
-            let Some(item) = self.buffers.items.list.get(index).copied() else {
+            items.name(index);
+            let Some(item) = items.list.get(index) else {
                 continue;
             };
-            self.buffers.items.name(&item);
-            let data = self.buffers.items.data_of(&item);
+            let data = items.data_of(item);
             let (data_min, data_max) = data.map_or((None, None), bounds);
-            let text = self.buffers.items.text_of(&item);
+            let text = items.text_of(item);
             let (common, builders) = cx.row(Protocol::Modbus, head.client, head.source);
             builders.modbus.append(
                 &Common {
@@ -183,8 +188,8 @@ impl ModbusFlow {
                     item_count: u16::try_from(count).unwrap_or(u16::MAX),
                     request_ref: head.request_ref,
                     latency_us: head.latency_us,
-                    server_station: Some(&self.buffers.station),
-                    object: opt(&self.buffers.items.object),
+                    server_station: Some(station),
+                    object: opt(&items.object),
                     object_type: item.kind.name(),
                     object_first: item.first,
                     object_count: item.count,
@@ -209,9 +214,12 @@ impl ModbusFlow {
     fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
         let adu = request.key.adu(&request.bytes);
         let (client, source) = self.client(cx, &adu);
-        self.buffers.items.request(adu.function, adu.request());
-        self.buffers.items.error = None;
-        self.buffers.items.forget_data();
+        self.buffers
+            .get()
+            .items
+            .request(adu.function, adu.request());
+        self.buffers.get().items.error = None;
+        self.buffers.get().items.forget_data();
         let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
         let head = Head {
             pdu: cx.next_silent_pdu(),

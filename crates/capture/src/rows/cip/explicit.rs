@@ -21,7 +21,7 @@ impl CipFlow {
                 let mut head = self.head(cx, encap, Direction::Request);
                 head.count = service::count(bytes);
                 Walk {
-                    texts: &mut self.texts,
+                    texts: self.texts.get(),
                 }
                 .request(cx, &mut head, &request, 0);
                 let key = Key::Encapsulated {
@@ -94,7 +94,7 @@ impl CipFlow {
             .iter()
             .find(|r| id == Some(r.o2t) || id == Some(r.t2o))
         {
-            self.texts.station.push_str(&route.text);
+            self.texts.get().station.push_str(&route.text);
         }
         // An empty message keeps the connection alive.
         let found = if bytes.is_empty() {
@@ -115,7 +115,7 @@ impl CipFlow {
                 columns(&mut head);
                 head.count = service::count(bytes);
                 Walk {
-                    texts: &mut self.texts,
+                    texts: self.texts.get(),
                 }
                 .request(cx, &mut head, &request, 0);
                 let service = service::answered_service(&parsed);
@@ -170,7 +170,7 @@ impl CipFlow {
                 _ => None,
             });
         Walk {
-            texts: &mut self.texts,
+            texts: self.texts.get(),
         }
         .response(cx, &mut head, response, asked, marked, 0);
         if let Some(request) = asked {

@@ -7,7 +7,7 @@ mod object;
 mod service;
 
 use crate::flow::Side;
-use crate::rows::{Analyzer, Cx};
+use crate::rows::{Analyzer, Cx, Lent};
 pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Texts};
 use io::Io;
@@ -39,7 +39,7 @@ struct Route {
 /// EtherNet/IP on one flow.
 pub(crate) struct CipFlow {
     session: Session<Mark>,
-    texts: Texts,
+    texts: Lent<Texts>,
     io: Io,
     routes: Vec<Route>,
 }
@@ -48,7 +48,7 @@ impl CipFlow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            texts: Texts::default(),
+            texts: Lent::none(),
             io: Io::default(),
             routes: Vec::new(),
         }
@@ -59,8 +59,8 @@ impl CipFlow {
             Ok(encap) => encap,
             Err(error) => return cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
         };
-        self.texts.clear();
-        self.texts.station.clear();
+        self.texts.get().clear();
+        self.texts.get().station.clear();
         if !matches!(
             encap.command,
             command::SEND_RR_DATA | command::SEND_UNIT_DATA
@@ -80,7 +80,7 @@ impl CipFlow {
                 match id {
                     // Over UDP nothing explicit is connected; some devices put I/O into this command.
                     Some(id) if implicit || cx.flow.transport == Transport::Udp => {
-                        self.io.count(cx, &mut self.texts, id, bytes.len());
+                        self.io.count(cx, self.texts.get(), id, bytes.len());
                     }
                     _ => self.connected(cx, &encap, id, bytes),
                 }
@@ -152,7 +152,7 @@ impl CipFlow {
             }
         }
         let mut walk = Walk {
-            texts: &mut self.texts,
+            texts: self.texts.get(),
         };
         if encap.command == command::LIST_IDENTITY
             && let Ok(items) = cpf::CpfItems::new(encap.data)
@@ -199,8 +199,8 @@ impl CipFlow {
         };
         let sender = if dir == 0 { Side::A } else { Side::B };
         let before = std::mem::replace(&mut cx.sender, sender.other());
-        self.texts.clear();
-        self.texts.station.clear();
+        self.texts.get().clear();
+        self.texts.get().station.clear();
         let nothing = Encapsulation {
             command,
             session: old.mark.session,
@@ -224,7 +224,7 @@ impl CipFlow {
             head.row.sequence_count = Some(sequence);
         }
         let mut walk = Walk {
-            texts: &mut self.texts,
+            texts: self.texts.get(),
         };
         match message::parse(&old.bytes) {
             Ok(Message::Request(request)) => {
@@ -285,7 +285,7 @@ impl Analyzer for CipFlow {
             && let Ok(packet) = cpf::implicit(bytes)
             && let (Some(id), Some(data)) = (packet.connection_id, packet.connected)
         {
-            return self.io.count(cx, &mut self.texts, id, data.len());
+            return self.io.count(cx, self.texts.get(), id, data.len());
         }
         match cip::next_pdu(bytes) {
             Framing::Pdu { len } => {
@@ -311,7 +311,7 @@ impl Analyzer for CipFlow {
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.give_up(cx, cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns()));
-        self.io.due(cx, &mut self.texts, 60_000_000_000);
+        self.io.due(cx, self.texts.get(), 60_000_000_000);
     }
 
     fn finish(&mut self, cx: &mut Cx<'_>) {
@@ -322,12 +322,14 @@ impl Analyzer for CipFlow {
             cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns())
         };
         self.give_up(cx, limit);
-        self.io.due(cx, &mut self.texts, 0);
+        self.io.due(cx, self.texts.get(), 0);
     }
 
     fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
         std::mem::swap(&mut self.texts, &mut buffers.cip);
-        self.texts.clear();
-        self.texts.station.clear();
+        if let Some(texts) = self.texts.here() {
+            texts.clear();
+            texts.station.clear();
+        }
     }
 }

@@ -102,8 +102,11 @@ impl Items {
     }
 
     /// Writes an item's object text.
-    pub(super) fn name(&mut self, item: &Item) {
+    pub(super) fn name(&mut self, index: usize) {
         self.object.clear();
+        let Some(item) = self.list.get(index) else {
+            return;
+        };
         let Some(first) = item.first else { return };
         let Some(name) = item.kind.name() else { return };
         self.object.push_str(name);

@@ -39,7 +39,7 @@ impl S7commFlow {
         body: &Body<'_>,
         asked: Option<&Pdu<'_>>,
     ) {
-        self.texts.clear();
+        self.texts.get().clear();
         match body {
             Body::Userdata(u) => return self.userdata(cx, head, u, asked),
             Body::ReadRequest(items) => return self.variables(cx, head, 4, *items, None),
@@ -84,7 +84,7 @@ impl S7commFlow {
                 cx,
                 head,
                 &Item::only(decision, ObjectClass::None),
-                &self.texts,
+                self.texts.get(),
                 &self.station,
             );
             return;
@@ -104,7 +104,7 @@ impl S7commFlow {
                 self.transfer(cx, head, transfer, asked_transfer);
             }
             Body::Stop(service) => {
-                append_bytes(&mut self.texts.service, service);
+                append_bytes(&mut self.texts.get().service, service);
                 self.only(cx, head, code, ObjectClass::None);
             }
             Body::ReadRequest(items) | Body::WriteRequest(items, _) => {
@@ -121,7 +121,7 @@ impl S7commFlow {
             cx,
             head,
             &Item::only(decision, class),
-            &self.texts,
+            self.texts.get(),
             &self.station,
         );
     }
@@ -172,7 +172,7 @@ impl S7commFlow {
                     self.item(cx, head, code, (index, total), None, None, None);
                 }
                 Ok(other) => {
-                    self.texts.clear();
+                    self.texts.get().clear();
                     self.other_item(&other);
                     self.item_with_object(cx, head, code, (index, total), value.as_ref());
                 }
@@ -190,14 +190,18 @@ impl S7commFlow {
         match item {
             s7comm::Item::Drive {
                 parameter, index, ..
-            } => put!(&mut self.texts.object, "drive:{parameter}:{index}"),
+            } => put!(&mut self.texts.get().object, "drive:{parameter}:{index}"),
             s7comm::Item::Symbolic { root, db, crc } => {
                 put!(
-                    &mut self.texts.object,
+                    &mut self.texts.get().object,
                     "symbol:{root:#06x}:{db}:{crc:#010x}"
                 );
             }
-            other => put!(&mut self.texts.object, "syntax:{:#04x}", other.syntax()),
+            other => put!(
+                &mut self.texts.get().object,
+                "syntax:{:#04x}",
+                other.syntax()
+            ),
         }
     }
 
@@ -211,6 +215,7 @@ impl S7commFlow {
     ) {
         if let Some(value) = value {
             self.texts
+                .get()
                 .data
                 .extend(Values::new(Kind::of_data(value.transport_size), value.data));
         }
@@ -221,7 +226,7 @@ impl S7commFlow {
             count: at.1,
             ..Item::only(decision, class)
         };
-        emit::put(cx, head, &item, &self.texts, &self.station);
+        emit::put(cx, head, &item, self.texts.get(), &self.station);
     }
 
     fn read_answer(
@@ -271,7 +276,7 @@ impl S7commFlow {
         value: Option<&DataItem<'_>>,
         return_code: Option<u8>,
     ) {
-        self.texts.clear();
+        self.texts.get().clear();
         let class = variable.map_or(ObjectClass::None, object::class);
         let decision = decide(Space::Job, u16::from(code), None, class);
         let item = Item {
@@ -295,7 +300,7 @@ impl S7commFlow {
     ) {
         let mut head = *head;
         if let Some(v) = variable {
-            object::write(&mut self.texts.object, v, writes);
+            object::write(&mut self.texts.get().object, v, writes);
             item = item.about(v);
             head.row.area = Some(v.area);
             head.row.db_number = Some(v.db);
@@ -309,9 +314,9 @@ impl S7commFlow {
                 || Kind::of_data(value.transport_size),
                 |v| Kind::of_address(v.transport_size),
             );
-            self.texts.data.extend(Values::new(kind, value.data));
+            self.texts.get().data.extend(Values::new(kind, value.data));
         }
-        emit::put(cx, &head, &item, &self.texts, &self.station);
+        emit::put(cx, &head, &item, self.texts.get(), &self.station);
     }
 
     fn pi(&mut self, cx: &mut Cx<'_>, head: &mut Head, code: u8, pi: &s7comm::Pi<'_>) {
@@ -319,26 +324,26 @@ impl S7commFlow {
         let decision = decide(Space::Job, u16::from(code), None, class);
         let total = pi.blocks().count();
         for (index, block) in pi.blocks().enumerate() {
-            self.texts.clear();
-            append_bytes(&mut self.texts.service, pi.service);
+            self.texts.get().clear();
+            append_bytes(&mut self.texts.get().service, pi.service);
             self.name_block(head, &block);
             let item = Item {
                 index: short(index),
                 count: short(total),
                 ..Item::only(decision, class)
             };
-            emit::put(cx, head, &item, &self.texts, &self.station);
+            emit::put(cx, head, &item, self.texts.get(), &self.station);
         }
         if total == 0 {
-            append_bytes(&mut self.texts.service, pi.service);
-            append_bytes(&mut self.texts.argument, pi.argument);
-            self.texts.object.push_str("pi:");
-            append_bytes(&mut self.texts.object, pi.service);
+            append_bytes(&mut self.texts.get().service, pi.service);
+            append_bytes(&mut self.texts.get().argument, pi.argument);
+            self.texts.get().object.push_str("pi:");
+            append_bytes(&mut self.texts.get().object, pi.service);
             emit::put(
                 cx,
                 head,
                 &Item::only(decision, class),
-                &self.texts,
+                self.texts.get(),
                 &self.station,
             );
         }
@@ -348,12 +353,12 @@ impl S7commFlow {
     pub(super) fn name_block(&mut self, head: &mut Head, block: &Block) {
         head.row.block_type = block.type_name();
         head.row.block_number = Some(block.number);
-        self.texts.object.push_str("block:");
+        self.texts.get().object.push_str("block:");
         match block.type_name() {
-            Some(name) => self.texts.object.push_str(name),
-            None => append_bytes(&mut self.texts.object, &block.kind),
+            Some(name) => self.texts.get().object.push_str(name),
+            None => append_bytes(&mut self.texts.get().object, &block.kind),
         }
-        put!(&mut self.texts.object, "{}", block.number);
+        put!(&mut self.texts.get().object, "{}", block.number);
     }
 
     fn transfer(
@@ -380,7 +385,7 @@ impl S7commFlow {
         });
         let block = named.and_then(Transfer::block).or(known);
         if let Some(name) = named.and_then(|t| t.filename) {
-            append_bytes(&mut self.texts.filename, name);
+            append_bytes(&mut self.texts.get().filename, name);
         }
         if let Some(block) = &block {
             self.name_block(head, block);
@@ -411,7 +416,7 @@ impl S7commFlow {
             elements,
             ..Item::only(decision, class)
         };
-        emit::put(cx, head, &item, &self.texts, &self.station);
+        emit::put(cx, head, &item, self.texts.get(), &self.station);
     }
 }
 

@@ -8,7 +8,7 @@ mod userdata;
 
 use crate::flow::Side;
 use crate::rows::scratch::{append_bytes, put};
-use crate::rows::{Analyzer, Cx};
+use crate::rows::{Analyzer, Cx, Lent};
 pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Item, Texts};
 use telltale_dissect::Framing;
@@ -38,7 +38,7 @@ pub(crate) struct S7commFlow {
     caller: Option<Side>,
     /// A connection request without an answer.
     connecting: Option<Mark>,
-    texts: Texts,
+    texts: Lent<Texts>,
     /// Rack and slot of the server, as text.
     station: String,
     /// Long userdata answers, by direction.
@@ -54,7 +54,7 @@ impl S7commFlow {
             session: Session::new(),
             caller: None,
             connecting: None,
-            texts: Texts::default(),
+            texts: Lent::none(),
             station: String::new(),
             parts: Default::default(),
             jobs: s7comm::Jobs::default(),
@@ -97,7 +97,7 @@ impl S7commFlow {
     /// A row of a connection's begin or end.
     fn connection(&mut self, cx: &mut Cx<'_>, cotp: &Cotp<'_>) {
         let id = cx.next_pdu(Protocol::S7comm);
-        self.texts.clear();
+        self.texts.get().clear();
         let mut direction = Direction::Request;
         let mut outcome = None;
         let mut answers = None;
@@ -127,7 +127,7 @@ impl S7commFlow {
                     direction = Direction::Response;
                     outcome = Some(Outcome::Error);
                 }
-                put!(&mut self.texts.text, "reason {reason}");
+                put!(&mut self.texts.get().text, "reason {reason}");
             }
             _ => direction = Direction::Response,
         }
@@ -162,7 +162,7 @@ impl S7commFlow {
             cx,
             &head,
             &Item::only(decision, ObjectClass::None),
-            &self.texts,
+            self.texts.get(),
             &self.station,
         );
     }
@@ -174,7 +174,7 @@ impl S7commFlow {
         if let Some((rack, slot)) = self.session.rack_slot {
             put!(&mut self.station, "{rack}/{slot}");
         }
-        let object = &mut self.texts.object;
+        let object = &mut self.texts.get().object;
         object.push_str("cotp:");
         tsap(object, connection.src_tsap);
         object.push('>');
@@ -475,6 +475,8 @@ impl Analyzer for S7commFlow {
 
     fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
         std::mem::swap(&mut self.texts, &mut buffers.s7comm);
-        self.texts.clear();
+        if let Some(texts) = self.texts.here() {
+            texts.clear();
+        }
     }
 }

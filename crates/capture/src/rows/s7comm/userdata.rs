@@ -52,14 +52,15 @@ impl S7commFlow {
             group::SECURITY => {
                 if let Some(password) = u.password() {
                     let key = *cx.password_key();
-                    head.row.is_default = Some(secret::hash(&mut self.texts.hash, &key, &password));
+                    head.row.is_default =
+                        Some(secret::hash(&mut self.texts.get().hash, &key, &password));
                 }
                 self.whole(cx, head, u, ObjectClass::None);
             }
             group::TIME => {
                 if let Some(c) = u.clock() {
                     put!(
-                        &mut self.texts.text,
+                        &mut self.texts.get().text,
                         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
                         c.year,
                         c.month,
@@ -73,7 +74,7 @@ impl S7commFlow {
                 self.whole(cx, head, u, ObjectClass::None);
             }
             group::MODE_TRANSITION => {
-                self.texts.text.push_str(match u.sub {
+                self.texts.get().text.push_str(match u.sub {
                     0 => "stop",
                     1 => "warm restart",
                     2 => "run",
@@ -103,7 +104,7 @@ impl S7commFlow {
             cx,
             head,
             &Item::only(decision, class),
-            &self.texts,
+            self.texts.get(),
             &self.station,
         );
     }
@@ -129,15 +130,15 @@ impl S7commFlow {
         if let Some((id, index)) = id {
             head.row.szl_id = Some(id);
             head.row.szl_index = Some(index);
-            put!(&mut self.texts.object, "szl:{id:#06x}:{index:#06x}");
+            put!(&mut self.texts.get().object, "szl:{id:#06x}:{index:#06x}");
         }
         if let Some(list) = list.filter(|_| u.kind == Kind::Response && !u.more) {
             for (index, text) in list.texts().filter(|(_, text)| !text.is_empty()) {
-                if !self.texts.text.is_empty() {
-                    self.texts.text.push_str("; ");
+                if !self.texts.get().text.is_empty() {
+                    self.texts.get().text.push_str("; ");
                 }
-                put!(&mut self.texts.text, "{index}: ");
-                append_bytes(&mut self.texts.text, text);
+                put!(&mut self.texts.get().text, "{index}: ");
+                append_bytes(&mut self.texts.get().text, text);
             }
         }
         let class = match id {
@@ -168,16 +169,17 @@ impl S7commFlow {
         // A long list counts once, when its last part came.
         let listed = (!u.more).then_some(u);
         for (kind, count) in listed.iter().flat_map(|u| u.block_counts()) {
-            if !self.texts.text.is_empty() {
-                self.texts.text.push(' ');
+            if !self.texts.get().text.is_empty() {
+                self.texts.get().text.push(' ');
             }
             match telltale_dissect::s7comm::transfer::block_type_name(kind) {
-                Some(name) => self.texts.text.push_str(name),
-                None => append_bytes(&mut self.texts.text, &kind),
+                Some(name) => self.texts.get().text.push_str(name),
+                None => append_bytes(&mut self.texts.get().text, &kind),
             }
-            put!(&mut self.texts.text, ":{count}");
+            put!(&mut self.texts.get().text, ":{count}");
         }
         self.texts
+            .get()
             .data
             .extend(listed.iter().flat_map(|u| u.block_numbers()).map(f64::from));
         let class = if block.is_some() || kind.is_some() {
@@ -334,7 +336,7 @@ impl S7commFlow {
         variable: Option<&Variable>,
         value: Option<&DataItem<'_>>,
     ) {
-        self.texts.clear();
+        self.texts.get().clear();
         let class = variable.map_or(ObjectClass::None, object::class);
         let decision = decide(
             Space::Userdata,
