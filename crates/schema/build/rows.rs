@@ -85,18 +85,49 @@ pub fn row_struct(
     borrows
 }
 
-/// A struct of growing columns with `new`, `push`, `finish`, `approx_bytes`.
-pub fn columns_struct(out: &mut String, indent: &str, name: &str, row: &str, list: &[ColumnSpec]) {
+/// Text and lists go into their columns at once: a row only borrows them.
+fn borrows(c: &ColumnSpec) -> bool {
+    cell_type(&c.kind.value).1
+}
+
+/// Rust type of a staged cell and of what its column is given.
+fn staged_type(c: &ColumnSpec) -> String {
+    let t = cell_type(&c.kind.value).0;
+    if c.nullable {
+        format!("Option<{t}>")
+    } else {
+        t
+    }
+}
+
+/// A struct of the cells of one row that borrow nothing, and how it is made of a row.
+fn staged_struct(out: &mut String, indent: &str, name: &str, list: &[&ColumnSpec]) {
     let _written = writeln!(
         out,
-        "{indent}#[derive(Debug)]\n{indent}pub(crate) struct {name} {{"
+        "{indent}#[derive(Debug, Clone, Copy)]\n{indent}struct {name} {{"
+    );
+    for c in list {
+        let _written = writeln!(out, "{indent}    {}: {},", c.name.value, staged_type(c));
+    }
+    let _written = writeln!(out, "{indent}}}");
+}
+
+/// A struct of growing columns with `new`, `push`, `finish`, `approx_bytes`. Rows
+/// are staged, and written to the columns some dozens at a time, column by column.
+pub fn columns_struct(out: &mut String, indent: &str, name: &str, row: &str, list: &[ColumnSpec]) {
+    let (direct, staged): (Vec<_>, Vec<_>) = list.iter().partition(|c| borrows(c));
+    let cells = format!("{name}Cells");
+    staged_struct(out, indent, &cells, &staged);
+    let _written = writeln!(
+        out,
+        "{indent}#[derive(Debug)]\n{indent}pub(crate) struct {name} {{\n{indent}    staged: Vec<{cells}>,"
     );
     for c in list {
         let _written = writeln!(out, "{indent}    {}: {},", c.name.value, column_type(c));
     }
     let _written = write!(
         out,
-        "{indent}}}\n{indent}impl {name} {{\n{indent}    pub(crate) fn new(capacity: usize) -> Self {{\n{indent}        Self {{\n"
+        "{indent}}}\n{indent}impl {name} {{\n{indent}    pub(crate) fn new(capacity: usize) -> Self {{\n{indent}        Self {{\n{indent}            staged: Vec::new(),\n"
     );
     for c in list {
         let t = column_type(c).replace('<', "::<");
@@ -110,17 +141,34 @@ pub fn columns_struct(out: &mut String, indent: &str, name: &str, row: &str, lis
         out,
         "{indent}        }}\n{indent}    }}\n{indent}    #[inline]\n{indent}    pub(crate) fn push(&mut self, row: usize, r: &{row}) {{\n"
     );
-    for c in list {
+    for c in &direct {
         let _written = writeln!(
             out,
-            "{indent}        self.{}.push(row, {});",
+            "{indent}        self.{0}.push(row, r.{0});",
+            c.name.value
+        );
+    }
+    let _written = writeln!(out, "{indent}        self.staged.push({cells} {{");
+    for c in &staged {
+        let _written = writeln!(out, "{indent}            {0}: r.{0},", c.name.value);
+    }
+    let _written = write!(
+        out,
+        "{indent}        }});\n{indent}        if self.staged.len() >= STAGE {{\n{indent}            self.unstage(row + 1);\n{indent}        }}\n{indent}    }}\n\
+         {indent}    /// Writes the staged rows, which end before row `end`, to the columns.\n\
+         {indent}    #[inline(never)]\n{indent}    fn unstage(&mut self, end: usize) {{\n{indent}        if self.staged.is_empty() {{\n{indent}            return;\n{indent}        }}\n{indent}        let at = end.saturating_sub(self.staged.len());\n"
+    );
+    for c in &staged {
+        let _written = writeln!(
+            out,
+            "{indent}        self.{}.extend(at, &self.staged, |r| {});",
             c.name.value,
             push_value(c, "r")
         );
     }
     let _written = write!(
         out,
-        "{indent}    }}\n{indent}    pub(crate) fn finish(&mut self, rows: usize, nulls: &mut NullCache, out: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {{\n"
+        "{indent}        self.staged.clear();\n{indent}    }}\n{indent}    pub(crate) fn finish(&mut self, rows: usize, nulls: &mut NullCache, out: &mut Vec<ArrayRef>) -> Result<(), ArrowError> {{\n{indent}        self.unstage(rows);\n"
     );
     for c in list {
         let _written = writeln!(
@@ -135,7 +183,7 @@ pub fn columns_struct(out: &mut String, indent: &str, name: &str, row: &str, lis
         .collect();
     let _written = write!(
         out,
-        "{indent}        Ok(())\n{indent}    }}\n{indent}    pub(crate) fn approx_bytes(&self) -> usize {{\n{indent}        {}\n{indent}    }}\n{indent}}}\n",
+        "{indent}        Ok(())\n{indent}    }}\n{indent}    pub(crate) fn approx_bytes(&self) -> usize {{\n{indent}        self.staged.len() * size_of::<{cells}>() + {}\n{indent}    }}\n{indent}}}\n",
         parts.join(" + ")
     );
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::too_many_lines, clippy::match_same_arms)]
 
 use crate::columns::{
-    NullCache, Opt, OptBool, OptIp, OptList, OptText, Req, ReqBool, ReqIp, ReqText, ReqTime,
+    NullCache, Opt, OptBool, OptIp, OptList, OptText, Req, ReqBool, ReqIp, ReqText, ReqTime, STAGE,
 };
 use crate::defs::{
     CodeMatch, ColumnDef, ColumnKind, Decision, DecisionRow, EnumDef, Function, FunctionDef,

@@ -321,34 +321,40 @@ impl Dnp3Flow {
         let mut row = row;
         let mut first = range_start;
         let (mut text_at, mut file_at) = ((text, text), (file, file));
-        for (n, point) in object.points().take(MAX_POINTS).enumerate() {
-            if n == 0 && first.is_none() && object.is_indexed() {
+        if let Some(point) = object.points().next() {
+            if first.is_none() && object.is_indexed() {
                 first = Some(point.index);
             }
-            if object.is_indexed() {
-                b.indexes.push(point.index);
-            }
-            if let Some(value) = point.value {
-                b.data.push(value);
-            }
-            if object.group == 70 && n == 0 {
-                if let Ok(found) = FileObject::read(object.variation, point.bytes) {
-                    let at = b.names.len();
-                    append_bytes(&mut b.names, found.name);
-                    file_at = (at, b.names.len());
-                    row.file_size = found.size;
+            let at = b.names.len();
+            match object.group {
+                70 => {
+                    if let Ok(found) = FileObject::read(object.variation, point.bytes) {
+                        append_bytes(&mut b.names, found.name);
+                        file_at = (at, b.names.len());
+                        row.file_size = found.size;
+                    }
                 }
-            } else if object.group == 0 && n == 0 {
-                if let Some(attribute) = point.attribute().and_then(|a| a.text()) {
-                    let at = b.names.len();
-                    append_bytes(&mut b.names, attribute);
+                0 => {
+                    if let Some(attribute) = point.attribute().and_then(|a| a.text()) {
+                        append_bytes(&mut b.names, attribute);
+                        text_at = (at, b.names.len());
+                    }
+                }
+                110..=113 => {
+                    append_bytes(&mut b.names, point.bytes);
                     text_at = (at, b.names.len());
                 }
-            } else if matches!(object.group, 110..=113) && n == 0 {
-                let at = b.names.len();
-                append_bytes(&mut b.names, point.bytes);
-                text_at = (at, b.names.len());
+                _ => {}
             }
+        }
+        let points = object.points().take(MAX_POINTS);
+        if object.is_indexed() {
+            for point in points {
+                b.indexes.push(point.index);
+                b.data.extend(point.value);
+            }
+        } else {
+            b.data.extend(points.filter_map(|point| point.value));
         }
         let at = b.names.len();
         if file_at.1 > file_at.0 {

@@ -20,6 +20,7 @@ pub struct Frame<'a> {
     pub source: u16,
     /// User data with the CRC behind each block.
     blocks: &'a [u8],
+    crc_ok: bool,
 }
 
 /// Bytes that a frame with this length field has in all.
@@ -108,7 +109,13 @@ impl<'a> Frame<'a> {
         let blocks = rest
             .get(..total(*length).saturating_sub(HEADER))
             .ok_or_else(short)?;
+        let good = |block: &[u8]| {
+            block
+                .split_last_chunk::<2>()
+                .is_some_and(|(data, sum)| crc(data) == u16::from_le_bytes(*sum))
+        };
         Ok(Self {
+            crc_ok: blocks.chunks(BLOCK + 2).all(good),
             control: *control,
             destination: u16::from_le_bytes([*d0, *d1]),
             source: u16::from_le_bytes([*s0, *s1]),
@@ -142,21 +149,20 @@ impl<'a> Frame<'a> {
         self.prm() && !matches!(self.function(), 0 | 9) && !self.blocks.is_empty()
     }
 
-    /// The user data in its blocks, each with whether its CRC is right.
-    pub fn blocks(&self) -> impl Iterator<Item = (&'a [u8], bool)> + use<'a> {
-        self.blocks
-            .chunks(BLOCK + 2)
-            .map(|block| match block.split_last_chunk::<2>() {
-                Some((data, sum)) => (data, crc(data) == u16::from_le_bytes(*sum)),
-                None => (&[][..], false),
-            })
+    /// The user data in its blocks, without their CRCs.
+    pub fn blocks(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.blocks.chunks(BLOCK + 2).map(|block| {
+            block
+                .split_last_chunk::<2>()
+                .map_or(&[][..], |(data, _)| data)
+        })
     }
 
     /// Are the CRCs of all blocks right? (The header's is, or the frame would
     /// not have been cut.)
     #[must_use]
-    pub fn crc_ok(&self) -> bool {
-        self.blocks().all(|(_, good)| good)
+    pub const fn crc_ok(&self) -> bool {
+        self.crc_ok
     }
 
     /// The transport byte: first of the user data.

@@ -101,10 +101,11 @@ impl<'a> Object<'a> {
     /// The points, as far as their bytes are there.
     #[must_use]
     pub fn points(&self) -> Points<'a> {
+        let layout = self.point_layout().unwrap_or(Layout::Empty);
         Points {
-            cursor: Cursor::new(self.data),
-            layout: self.point_layout().unwrap_or(Layout::Empty),
-            variation: self.variation,
+            rest: self.data,
+            layout,
+            size: layout.size(self.variation).unwrap_or(0),
             prefix: self.prefix(),
             first: match self.range {
                 Range::Span { first, .. } => first,
@@ -152,43 +153,58 @@ impl<'a> Object<'a> {
 /// Iterator over the points of an object header.
 #[derive(Debug, Clone, Copy)]
 pub struct Points<'a> {
-    cursor: Cursor<'a>,
+    rest: &'a [u8],
     layout: Layout,
-    variation: u8,
+    /// Bytes of a point, where that is fixed.
+    size: usize,
     prefix: u8,
     first: u32,
     done: u32,
     count: u32,
 }
 
-fn prefix(c: &mut Cursor<'_>, code: u8) -> Result<Option<u32>, Error> {
-    Ok(Some(match code {
-        1 | 4 => u32::from(c.u8(TRUNCATED)?),
-        2 | 5 => u32::from(c.u16_le(TRUNCATED)?),
-        3 | 6 => c.u32_le(TRUNCATED)?,
-        _ => return Ok(None),
-    }))
+/// Bytes of a prefix of this code.
+const fn prefix_size(code: u8) -> usize {
+    match code {
+        1 | 4 => 1,
+        2 | 5 => 2,
+        3 | 6 => 4,
+        _ => 0,
+    }
 }
 
-fn t48(c: &mut Cursor<'_>) -> Result<u64, Error> {
-    let (low, high) = (c.u32_le(TRUNCATED)?, c.u16_le(TRUNCATED)?);
-    Ok(u64::from(high) << 32 | u64::from(low))
+/// An integer of at most eight bytes, little-endian, from the front of `rest`.
+fn integer<const N: usize>(rest: &mut &[u8]) -> Option<u64> {
+    let (head, tail) = rest.split_first_chunk::<N>()?;
+    *rest = tail;
+    Some(
+        head.iter()
+            .rev()
+            .fold(0, |high, byte| high << 8 | u64::from(*byte)),
+    )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "documented: values are f64")]
-fn number(c: &mut Cursor<'_>, number: Number) -> Result<Option<f64>, Error> {
-    Ok(Some(match number {
-        Number::None | Number::FlagBit | Number::FlagBits2 => return Ok(None),
-        Number::U8 => f64::from(c.u8(TRUNCATED)?),
-        Number::U16 => f64::from(c.u16_le(TRUNCATED)?),
-        Number::U32 => f64::from(c.u32_le(TRUNCATED)?),
-        Number::U64 => c.u64_le(TRUNCATED)? as f64,
-        Number::I16 => f64::from(c.u16_le(TRUNCATED)?.cast_signed()),
-        Number::I32 => f64::from(c.u32_le(TRUNCATED)?.cast_signed()),
-        Number::F32 => f64::from(f32::from_bits(c.u32_le(TRUNCATED)?)),
-        Number::F64 => f64::from_bits(c.u64_le(TRUNCATED)?),
-        Number::T48 => t48(c)? as f64,
-    }))
+fn u32_of<const N: usize>(rest: &mut &[u8]) -> Option<u32> {
+    integer::<N>(rest).and_then(|n| u32::try_from(n).ok())
+}
+
+fn number(rest: &mut &[u8], number: Number) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "documented: values are f64")]
+    let wide = |n: u64| n as f64;
+    match number {
+        Number::None | Number::FlagBit | Number::FlagBits2 => None,
+        Number::U8 => u32_of::<1>(rest).map(f64::from),
+        Number::U16 => u32_of::<2>(rest).map(f64::from),
+        Number::U32 => u32_of::<4>(rest).map(f64::from),
+        Number::U64 => integer::<8>(rest).map(wide),
+        Number::I16 => u32_of::<2>(rest)
+            .and_then(|n| u16::try_from(n).ok())
+            .map(|n| f64::from(n.cast_signed())),
+        Number::I32 => u32_of::<4>(rest).map(|n| f64::from(n.cast_signed())),
+        Number::F32 => u32_of::<4>(rest).map(|n| f64::from(f32::from_bits(n))),
+        Number::F64 => integer::<8>(rest).map(f64::from_bits),
+        Number::T48 => integer::<6>(rest).map(wide),
+    }
 }
 
 impl<'a> Points<'a> {
@@ -196,13 +212,14 @@ impl<'a> Points<'a> {
         self.first.saturating_add(self.done)
     }
 
+    #[inline]
     fn bit(&self) -> Option<Point<'a>> {
         let (per_byte, mask, width) = match self.layout {
             Layout::Bits2 => (4, 3, 2),
             _ => (8, 1, 1),
         };
         let at = usize::try_from(self.done / per_byte).ok()?;
-        let byte = self.cursor.rest().get(at)?;
+        let byte = self.rest.get(at)?;
         let value = byte >> (self.done % per_byte * width) & mask;
         Some(Point {
             index: self.index(),
@@ -213,22 +230,29 @@ impl<'a> Points<'a> {
         })
     }
 
-    fn read(&mut self) -> Result<Point<'a>, Error> {
-        let prefixed = prefix(&mut self.cursor, self.prefix)?;
+    #[inline]
+    fn read(&mut self) -> Option<Point<'a>> {
+        let prefixed = match prefix_size(self.prefix) {
+            1 => Some(u32_of::<1>(&mut self.rest)?),
+            2 => Some(u32_of::<2>(&mut self.rest)?),
+            4 => Some(u32_of::<4>(&mut self.rest)?),
+            _ => None,
+        };
         let index = match (self.prefix, prefixed) {
             (1..=3, Some(index)) => index,
             _ => self.index(),
         };
         let size = match (self.layout, self.prefix, prefixed) {
             (_, 4..=6, Some(size)) => usize::try_from(size).unwrap_or(usize::MAX),
-            (Layout::Attribute, ..) => match self.cursor.rest() {
+            (Layout::Attribute, ..) => match self.rest {
                 [_, len, ..] => usize::from(*len).saturating_add(2),
-                _ => return Err(Error::new(TRUNCATED, "truncated", self.cursor.offset())),
+                _ => return None,
             },
-            (layout, ..) => layout.size(self.variation).unwrap_or(0),
+            _ => self.size,
         };
-        let bytes = self.cursor.take(size, TRUNCATED)?;
-        let mut c = Cursor::new(bytes);
+        let (bytes, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
+        let mut inner = bytes;
         let mut point = Point {
             index,
             flags: None,
@@ -244,53 +268,58 @@ impl<'a> Points<'a> {
                 ..
             } => {
                 if flags {
-                    point.flags = Some(c.u8(TRUNCATED)?);
+                    let (first, rest) = inner.split_first()?;
+                    point.flags = Some(*first);
+                    inner = rest;
                 }
                 let flags = point.flags.unwrap_or(0);
                 point.value = match kind {
                     Number::FlagBit => Some(f64::from(flags >> 7)),
                     Number::FlagBits2 => Some(f64::from(flags >> 6)),
-                    kind => number(&mut c, kind)?,
+                    kind => number(&mut inner, kind),
                 };
                 point.time = match time {
                     Time::None => None,
-                    Time::Absolute => Some(t48(&mut c)?),
-                    Time::Relative => Some(u64::from(c.u16_le(TRUNCATED)?)),
+                    Time::Absolute => integer::<6>(&mut inner),
+                    Time::Relative => integer::<2>(&mut inner),
                 };
             }
             Layout::Command { number: kind } => {
-                point.value = number(&mut c, kind)?;
-                point.flags = Some(c.u8(TRUNCATED)?);
+                point.value = number(&mut inner, kind);
+                point.flags = inner.first().copied();
             }
             _ => {}
         }
-        Ok(point)
+        Some(point)
     }
 
-    fn step(&mut self) -> Option<Result<Point<'a>, Error>> {
-        if self.done >= self.count {
-            return None;
-        }
-        let point = if matches!(self.layout, Layout::Bits | Layout::Bits2) && self.prefix == 0 {
-            self.bit()
-                .ok_or(Error::new(TRUNCATED, "truncated", self.cursor.remaining()))
-        } else {
-            self.read()
-        };
-        self.done = if point.is_ok() {
-            self.done.saturating_add(1)
-        } else {
-            self.count
-        };
-        Some(point)
+    /// Walks all points; the bytes used, if all of them are whole.
+    fn used(mut self) -> Option<usize> {
+        let (count, length) = (self.count, self.rest.len());
+        while self.next().is_some() {}
+        (self.done == count).then(|| length.saturating_sub(self.rest.len()))
     }
 }
 
 impl<'a> Iterator for Points<'a> {
     type Item = Point<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Point<'a>> {
-        self.step()?.ok()
+        if self.done >= self.count {
+            return None;
+        }
+        let point = if matches!(self.layout, Layout::Bits | Layout::Bits2) && self.prefix == 0 {
+            self.bit()
+        } else {
+            self.read()
+        };
+        match point {
+            Some(_) => self.done = self.done.saturating_add(1),
+            // behind a point that is cut short nothing follows
+            None => self.count = self.done,
+        }
+        point
     }
 }
 
@@ -408,22 +437,17 @@ impl<'a> Objects<'a> {
             Some(layout) if layout.size(object.variation) == Some(0) && object.prefix() == 0 => {
                 object.data = &[];
             }
-            Some(_) => {
-                let mut points = object.points();
-                let outcome = loop {
-                    match points.step() {
-                        None => break Ok(()),
-                        Some(Err(error)) => break Err(error),
-                        Some(Ok(_)) => {}
-                    }
+            Some(layout) => {
+                let used = match layout.size(object.variation) {
+                    // all of one size: no need to walk them
+                    Some(size) => usize::try_from(object.count().unwrap_or(0))
+                        .unwrap_or(usize::MAX)
+                        .checked_mul(size.saturating_add(prefix_size(object.prefix()))),
+                    None => object.points().used(),
                 };
-                let used = points.cursor.offset();
-                match outcome {
-                    Ok(()) => match self.cursor.take(used, TRUNCATED) {
-                        Ok(data) => object.data = data,
-                        Err(_) => self.fail(TRUNCATED, "points end early"),
-                    },
-                    Err(_) => self.fail(TRUNCATED, "points end early"),
+                match used.and_then(|used| self.cursor.take(used, TRUNCATED).ok()) {
+                    Some(data) => object.data = data,
+                    None => self.fail(TRUNCATED, "points end early"),
                 }
             }
         }

@@ -140,7 +140,7 @@ impl<M> Session<M> {
                 10,
             ));
         }
-        for (at, (block, _)) in frame.blocks().enumerate() {
+        for (at, block) in frame.blocks().enumerate() {
             let data = if at == 0 {
                 block.get(1..).unwrap_or_default()
             } else {

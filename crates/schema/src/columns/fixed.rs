@@ -1,24 +1,28 @@
 //! Columns of truth values and of IP addresses.
 
-use super::{Bits, NullCache, Room};
+use super::{Bits, NullCache, Room, word};
 use arrow_array::{ArrayRef, BooleanArray, FixedSizeBinaryArray};
 use arrow_schema::{ArrowError, DataType};
 use std::sync::Arc;
 
 /// Truth values that every row has.
 #[derive(Debug)]
-pub(crate) struct ReqBool(Bits);
+pub(crate) struct ReqBool {
+    values: Bits,
+    capacity: usize,
+}
 
 impl ReqBool {
-    pub(crate) fn new(_capacity: usize) -> Self {
-        Self(Bits::default())
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            values: Bits::default(),
+            capacity,
+        }
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: bool) {
-        if value {
-            self.0.set(row);
-        }
+    pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> bool) {
+        self.values.put(at, word(rows, get), self.capacity);
     }
 
     pub(crate) fn finish(
@@ -26,11 +30,11 @@ impl ReqBool {
         rows: usize,
         _nulls: &mut NullCache,
     ) -> Result<ArrayRef, ArrowError> {
-        Ok(Arc::new(BooleanArray::new(self.0.take(rows), None)))
+        Ok(Arc::new(BooleanArray::new(self.values.take(rows), None)))
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.0.0.len()
+        self.values.bytes()
     }
 }
 
@@ -39,23 +43,25 @@ impl ReqBool {
 pub(crate) struct OptBool {
     values: Bits,
     valid: Bits,
+    capacity: usize,
 }
 
 impl OptBool {
-    pub(crate) fn new(_capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
             values: Bits::default(),
             valid: Bits::default(),
+            capacity,
         }
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: Option<bool>) {
-        if let Some(value) = value {
-            self.valid.set(row);
-            if value {
-                self.values.set(row);
-            }
+    pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> Option<bool>) {
+        let valid = word(rows, |r| get(r).is_some());
+        if valid != 0 {
+            let values = word(rows, |r| get(r) == Some(true));
+            self.valid.put(at, valid, self.capacity);
+            self.values.put(at, values, self.capacity);
         }
     }
 
@@ -64,7 +70,7 @@ impl OptBool {
         rows: usize,
         nulls: &mut NullCache,
     ) -> Result<ArrayRef, ArrowError> {
-        if self.valid.0.is_empty() {
+        if self.valid.is_empty() {
             return Ok(nulls.get(&DataType::Boolean, rows));
         }
         let valid = self.valid.nulls(rows);
@@ -72,7 +78,7 @@ impl OptBool {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.values.0.len() + self.valid.0.len()
+        self.values.bytes() + self.valid.bytes()
     }
 }
 
@@ -86,8 +92,8 @@ impl ReqIp {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: [u8; 16]) {
-        self.0.push(row, Some(value));
+    pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> [u8; 16]) {
+        self.0.extend(at, rows, |r| Some(get(r)));
     }
 
     pub(crate) fn finish(
@@ -123,17 +129,25 @@ impl OptIp {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: Option<[u8; 16]>) {
-        if let Some(value) = value {
-            if self.values.len() != row || row == 0 {
-                if self.values.capacity() == 0 {
-                    self.values = self.room.take(self.capacity.max(row + 1));
-                }
-                self.values.resize(row, 0);
-            }
-            self.values.push(u128::from_ne_bytes(value));
-            self.valid.set(row);
+    pub(crate) fn extend<R>(
+        &mut self,
+        at: usize,
+        rows: &[R],
+        get: impl Fn(&R) -> Option<[u8; 16]>,
+    ) {
+        let valid = word(rows, |r| get(r).is_some());
+        if valid == 0 {
+            return;
         }
+        if self.values.capacity() == 0 {
+            self.values = self.room.take(self.capacity.max(at + rows.len()));
+        }
+        self.values.resize(at, 0);
+        self.values.extend(
+            rows.iter()
+                .map(|r| u128::from_ne_bytes(get(r).unwrap_or_default())),
+        );
+        self.valid.put(at, valid, self.capacity);
     }
 
     pub(crate) fn finish(

@@ -1,6 +1,7 @@
-//! Growing columns. A missing value costs a comparison and no memory: a column
-//! is filled up with nulls only when a value comes, and a column that never got
-//! one is a slice of a shared array of nulls.
+//! Growing columns. Rows come staged, some dozens at a time, so that each column
+//! is written in one short loop. A missing value costs a comparison and no memory:
+//! a column is filled up with nulls only when a value comes, and a column that
+//! never got one is a slice of a shared array of nulls.
 
 mod fixed;
 mod lists;
@@ -55,26 +56,59 @@ impl NullCache {
     }
 }
 
+/// Bits of this many rows are written at once.
+type Word = u64;
+
+/// Rows that are staged before they are written to the columns.
+pub(crate) const STAGE: usize = Word::BITS as usize;
+
+/// A bit for each of at most [`STAGE`] rows.
+#[inline]
+fn word<R>(rows: &[R], is: impl Fn(&R) -> bool) -> Word {
+    rows.iter()
+        .zip(0_u32..)
+        .fold(0, |word, (row, at)| word | Word::from(is(row)) << at)
+}
+
 /// Bits of validity or of truth, filled up with zeroes as late as possible.
 #[derive(Debug, Default)]
-struct Bits(Vec<u8>);
+struct Bits(Vec<Word>);
 
 impl Bits {
+    /// The bits of staged rows; `at` is the first of them, a multiple of [`STAGE`].
+    #[inline]
+    fn put(&mut self, at: usize, word: Word, capacity: usize) {
+        if self.0.capacity() == 0 {
+            self.0.reserve_exact(capacity / STAGE + 1);
+        }
+        self.0.resize(at / STAGE, 0);
+        self.0.push(word);
+    }
+
+    /// Sets a single row's bit.
     #[inline]
     fn set(&mut self, row: usize) {
-        let byte = row >> 3;
-        if byte >= self.0.len() {
-            self.0.resize(byte + 1, 0);
+        let place = row / STAGE;
+        if place >= self.0.len() {
+            self.0.resize(place + 1, 0);
         }
-        if let Some(b) = self.0.get_mut(byte) {
-            *b |= 1 << (row & 7);
+        if let Some(word) = self.0.get_mut(place) {
+            *word |= 1 << (row % STAGE);
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.len() * size_of::<Word>()
+    }
+
     fn take(&mut self, rows: usize) -> BooleanBuffer {
-        let mut bytes = std::mem::take(&mut self.0);
-        bytes.resize(rows.div_ceil(8), 0);
-        BooleanBuffer::new(Buffer::from_vec(bytes), 0, rows)
+        let mut words = std::mem::take(&mut self.0);
+        words.resize(rows.div_ceil(STAGE), 0);
+        BooleanBuffer::new(Buffer::from_vec(words), 0, rows)
     }
 
     fn nulls(&mut self, rows: usize) -> Option<NullBuffer> {

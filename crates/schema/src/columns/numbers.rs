@@ -1,6 +1,6 @@
 //! Columns of numbers and times.
 
-use super::{Bits, NullCache, Room};
+use super::{Bits, NullCache, Room, word};
 use arrow_array::types::{
     ArrowPrimitiveType, Float64Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
@@ -51,11 +51,11 @@ impl<T: Plain> Req<T> {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, _row: usize, value: T) {
+    pub(crate) fn extend<R>(&mut self, _at: usize, rows: &[R], get: impl Fn(&R) -> T) {
         if self.values.capacity() == 0 {
             self.values = self.room.take(self.capacity);
         }
-        self.values.push(value);
+        self.values.extend(rows.iter().map(get));
     }
 
     pub(crate) fn finish(
@@ -92,21 +92,18 @@ impl<T: Plain> Opt<T> {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: Option<T>) {
-        if let Some(value) = value {
-            if self.values.len() != row || row == 0 {
-                self.fill(row);
-            }
-            self.values.push(value);
-            self.valid.set(row);
+    pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> Option<T>) {
+        let valid = word(rows, |r| get(r).is_some());
+        if valid == 0 {
+            return;
         }
-    }
-
-    fn fill(&mut self, row: usize) {
         if self.values.capacity() == 0 {
-            self.values = self.room.take(self.capacity.max(row + 1));
+            self.values = self.room.take(self.capacity.max(at + rows.len()));
         }
-        self.values.resize(row, T::default());
+        self.values.resize(at, T::default());
+        self.values
+            .extend(rows.iter().map(|r| get(r).unwrap_or_default()));
+        self.valid.put(at, valid, self.capacity);
     }
 
     pub(crate) fn finish(
@@ -141,8 +138,8 @@ impl ReqTime {
     }
 
     #[inline]
-    pub(crate) fn push(&mut self, row: usize, value: i64) {
-        self.0.push(row, value);
+    pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> i64) {
+        self.0.extend(at, rows, get);
     }
 
     pub(crate) fn finish(

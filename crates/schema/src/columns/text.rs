@@ -63,7 +63,7 @@ impl OptText {
     #[inline]
     pub(crate) fn push(&mut self, row: usize, value: Option<&str>) {
         let Some(value) = value else { return };
-        if self.run > 0 && self.len == row && self.last == value {
+        if self.run > 0 && self.len == row && same(self.last.as_bytes(), value.as_bytes()) {
             self.run += 1;
         } else {
             self.next(row, value);
@@ -114,5 +114,40 @@ impl OptText {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes + self.len * 16
+    }
+}
+
+/// Are these the same? Most texts are short: no call for them.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk::<N>() && a.last_chunk::<N>() == b.last_chunk::<N>()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            0..=3 => a.iter().eq(b),
+            4..=7 => ends::<4>(a, b),
+            8..=15 => ends::<8>(a, b),
+            16..=32 => ends::<16>(a, b),
+            _ => a == b,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same;
+
+    #[test]
+    fn same_means_equal_at_every_length() {
+        for len in 0..40 {
+            let a: Vec<u8> = (0..len).collect();
+            assert!(same(&a, &a.clone()));
+            for at in 0..a.len() {
+                let mut b = a.clone();
+                b[at] ^= 1;
+                assert!(!same(&a, &b), "{len} {at}");
+            }
+            assert!(!same(&a, &[a.as_slice(), &[0]].concat()));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! The hot path has the generated builders.
 
 use super::{Literal, RowError, RowValues, Value, literal};
-use crate::columns::{NullCache, Opt, OptBool, OptIp, OptList, OptText, Plain, ReqTime};
+use crate::columns::{NullCache, Opt, OptBool, OptIp, OptList, OptText, Plain, ReqTime, STAGE};
 use crate::defs::{ColumnDef, ColumnKind};
 use crate::frame::TableBatch;
 use crate::tables::{EnumId, TableId};
@@ -14,21 +14,49 @@ pub(super) fn keep(def: &ColumnDef, value: &Value) -> Result<Literal, RowError> 
     literal(def, &value.to_string()).map_err(RowError::from)
 }
 
+/// What a column keeps for all its values; what it cannot hold counts as missing.
+fn gather<T>(
+    def: &ColumnDef,
+    values: &[&Value],
+    read: impl Fn(Literal) -> Option<T>,
+) -> Result<Vec<Option<T>>, RowError> {
+    values
+        .iter()
+        .map(|value| match value.is_null() {
+            true => Ok(None),
+            false => Ok(read(keep(def, value)?)),
+        })
+        .collect()
+}
+
+/// As many as a column takes at once, with the row of the first.
+fn stages<T>(all: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    (0..).step_by(STAGE).zip(all.chunks(STAGE))
+}
+
+fn plain<T: Plain>(
+    def: &ColumnDef,
+    values: &[&Value],
+    nulls: &mut NullCache,
+    read: impl Fn(Literal) -> Option<T>,
+) -> Result<ArrayRef, RowError> {
+    let mut column = Opt::<T>::new(values.len());
+    for (at, rows) in stages(&gather(def, values, read)?) {
+        column.extend(at, rows, |v| *v);
+    }
+    finish(column.finish(values.len(), nulls))
+}
+
 fn numbers<T: Plain + TryFrom<u64>>(
     def: &ColumnDef,
     values: &[&Value],
     nulls: &mut NullCache,
 ) -> Result<ArrayRef, RowError> {
-    let mut column = Opt::<T>::new(values.len());
-    for (row, value) in values.iter().enumerate().filter(|(_, v)| !v.is_null()) {
-        let n = match keep(def, value)? {
-            Literal::U64(n) | Literal::Mac(n) => n,
-            Literal::Enum(n) => n.into(),
-            _ => continue,
-        };
-        column.push(row, T::try_from(n).ok());
-    }
-    finish(column.finish(values.len(), nulls))
+    plain(def, values, nulls, |literal| match literal {
+        Literal::U64(n) | Literal::Mac(n) => T::try_from(n).ok(),
+        Literal::Enum(n) => T::try_from(n.into()).ok(),
+        _ => None,
+    })
 }
 
 fn lists<T: Plain>(
@@ -64,43 +92,39 @@ fn column(def: &ColumnDef, values: &[&Value], nulls: &mut NullCache) -> Result<A
         ColumnKind::U64 | ColumnKind::Mac => numbers::<u64>(def, values, nulls),
         ColumnKind::Bool => {
             let mut c = OptBool::new(rows);
-            for (row, v) in present() {
-                if let Literal::Bool(b) = keep(def, v)? {
-                    c.push(row, Some(b));
-                }
+            let read = |literal| match literal {
+                Literal::Bool(b) => Some(b),
+                _ => None,
+            };
+            for (at, rows) in stages(&gather(def, values, read)?) {
+                c.extend(at, rows, |v| *v);
             }
             finish(c.finish(rows, nulls))
         }
-        ColumnKind::I64 => {
-            let mut c = Opt::<i64>::new(rows);
-            for (row, v) in present() {
-                if let Literal::I64(n) = keep(def, v)? {
-                    c.push(row, Some(n));
-                }
-            }
-            finish(c.finish(rows, nulls))
-        }
-        ColumnKind::F64 => {
-            let mut c = Opt::<f64>::new(rows);
-            for (row, v) in present() {
-                if let Literal::F64(n) = keep(def, v)? {
-                    c.push(row, Some(n));
-                }
-            }
-            finish(c.finish(rows, nulls))
-        }
+        ColumnKind::I64 => plain(def, values, nulls, |literal| match literal {
+            Literal::I64(n) => Some(n),
+            _ => None,
+        }),
+        ColumnKind::F64 => plain(def, values, nulls, |literal| match literal {
+            Literal::F64(n) => Some(n),
+            _ => None,
+        }),
         ColumnKind::Timestamp => {
-            let mut c = ReqTime::new(rows);
-            for (row, v) in values.iter().enumerate() {
-                match (v, v.is_null()) {
-                    (Value::Time(t), _) => c.push(row, *t),
+            let mut times = Vec::with_capacity(rows);
+            for value in values {
+                match (value, value.is_null()) {
+                    (Value::Time(t), _) => times.push(*t),
                     (_, true) => return Err(RowError::Missing { column: def.name }),
                     _ => {
-                        if let Literal::Time(t) = keep(def, v)? {
-                            c.push(row, t);
+                        if let Literal::Time(t) = keep(def, value)? {
+                            times.push(t);
                         }
                     }
                 }
+            }
+            let mut c = ReqTime::new(rows);
+            for (at, rows) in stages(&times) {
+                c.extend(at, rows, |t| *t);
             }
             finish(c.finish(rows, nulls))
         }
@@ -113,10 +137,12 @@ fn column(def: &ColumnDef, values: &[&Value], nulls: &mut NullCache) -> Result<A
         }
         ColumnKind::Ip => {
             let mut c = OptIp::new(rows);
-            for (row, v) in present() {
-                if let Literal::Ip(ip) = keep(def, v)? {
-                    c.push(row, Some(ip));
-                }
+            let read = |literal| match literal {
+                Literal::Ip(ip) => Some(ip),
+                _ => None,
+            };
+            for (at, rows) in stages(&gather(def, values, read)?) {
+                c.extend(at, rows, |v| *v);
             }
             finish(c.finish(rows, nulls))
         }
