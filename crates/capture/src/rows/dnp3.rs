@@ -327,7 +327,9 @@ impl Dnp3Flow {
             }
             let at = b.names.len();
             match object.group {
+                120 => row.auth_user = dnp3::auth_user(object.variation, point.bytes),
                 70 => {
+                    row.file_function = dnp3::file_function(object.variation);
                     if let Ok(found) = FileObject::read(object.variation, point.bytes) {
                         append_bytes(&mut b.names, found.name);
                         file_at = (at, b.names.len());
@@ -335,10 +337,14 @@ impl Dnp3Flow {
                     }
                 }
                 0 => {
-                    if let Some(attribute) = point.attribute().and_then(|a| a.text()) {
-                        append_bytes(&mut b.names, attribute);
+                    let attribute = point.attribute();
+                    if let Some(text) = attribute.and_then(|a| a.text()) {
+                        append_bytes(&mut b.names, text);
                         text_at = (at, b.names.len());
                     }
+                    #[expect(clippy::cast_precision_loss, reason = "documented: values are f64")]
+                    b.data
+                        .extend(attribute.and_then(|a| a.number()).map(|n| n as f64));
                 }
                 110..=113 => {
                     append_bytes(&mut b.names, point.bytes);

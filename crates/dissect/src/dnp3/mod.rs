@@ -5,6 +5,7 @@
 //! transport segments together, [`Fragment::parse`] reads the application
 //! header, and [`Fragment::objects`] walks the object headers with their points.
 mod attribute;
+mod auth;
 mod control;
 mod crc;
 mod file;
@@ -17,9 +18,10 @@ mod session;
 mod tests;
 
 pub use attribute::Attribute;
+pub use auth::user as auth_user;
 pub use control::Crob;
 pub use crc::crc;
-pub use file::FileObject;
+pub use file::{FileObject, function as file_function};
 pub use fragment::Fragment;
 pub use layout::{Layout, Number, Time, layout};
 pub use link::{Frame, next_pdu, probe};
