@@ -4,7 +4,6 @@ use crate::v1::{Alert, Entity, Evidence, Field, RecordKind, Rule as RuleRef, Sco
 use std::fmt::Write as _;
 use telltale_rules::site::Mode;
 use telltale_rules::site::assets::UNKNOWN;
-use telltale_rules::site::tags::Touched;
 use telltale_rules::{Finding, Rule, Severity, Site, attack};
 use telltale_schema::value::{RowValues, Value};
 
@@ -82,55 +81,39 @@ pub(crate) fn fill(template: &str, rule: &Rule, site: &Site, row: &RowValues) ->
     out
 }
 
-/// "Tank 1 level setpoint = 98 % (20 to 85 is usual)".
+/// "Tank 1 level setpoint = 98 %, outside its limits of 20 to 85": what the row's
+/// `tag` and `value` say, in the words of the site's tag.
 fn process_meaning(site: &Site, row: &RowValues) -> String {
-    let (Value::Ip(device), Some(object_type)) =
-        (row.get("server_ip"), row.get("object_type").as_str())
-    else {
+    let (Value::Ip(device), Some(name)) = (row.get("server_ip"), row.get("tag").as_str()) else {
         return String::new();
     };
-    let data: Option<Vec<f64>> = match row.get("data") {
-        Value::List(list) => Some(
-            list.iter()
-                .map(|v| v.as_f64().unwrap_or(f64::NAN))
-                .collect(),
-        ),
-        _ => None,
+    let mut out = name.to_owned();
+    let Some(value) = row.get("value").as_f64() else {
+        return out;
     };
-    let touched = Touched {
-        device: *device,
-        station: row.get("server_station").as_str(),
-        object: row.get("object").as_str(),
-        object_type,
-        first: row.get("object_first").as_u64(),
-        count: row.get("object_count").as_u64().unwrap_or(1),
-        data: data.as_deref(),
-        real: row.get("transport_size").as_u64() == Some(Touched::S7_REAL),
-    };
-    let Some((tag, value)) = site.tags.find(&touched) else {
-        return String::new();
-    };
-    let mut out = tag.name.clone();
-    if let Some(value) = value {
-        // writing to a String cannot fail
+    let outside = site
+        .tags
+        .named(*device, name)
+        .find(|tag| tag.is_outside(value));
+    let tag = outside.or_else(|| site.tags.named(*device, name).next());
+    let unit = tag.map_or("", |tag| tag.unit.as_str());
+    // writing to a String cannot fail
+    write!(
+        out,
+        " = {}{}{unit}",
+        (value * 1000.0).round() / 1000.0,
+        if unit.is_empty() { "" } else { " " },
+    )
+    .unwrap_or_default();
+    if let Some(tag) = outside {
+        let bound = |b: Option<f64>| b.map_or("…".to_owned(), |b| b.to_string());
         write!(
             out,
-            " = {}{}{}",
-            (value * 1000.0).round() / 1000.0,
-            if tag.unit.is_empty() { "" } else { " " },
-            tag.unit
+            ", outside its limits of {} to {}",
+            bound(tag.low),
+            bound(tag.high)
         )
         .unwrap_or_default();
-        if tag.is_outside(value) {
-            let bound = |b: Option<f64>| b.map_or("…".to_owned(), |b| b.to_string());
-            write!(
-                out,
-                ", outside its limits of {} to {}",
-                bound(tag.low),
-                bound(tag.high)
-            )
-            .unwrap_or_default();
-        }
     }
     out
 }

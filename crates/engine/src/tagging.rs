@@ -1,25 +1,26 @@
 //! Fills the columns `tag` and `value` with what the site says of a row's point.
+//!
+//! A site without tags costs nothing; a device without tags costs one look-up by
+//! address, and a batch in which no row touches a tag is passed on as it is.
 
-use crate::cells::Cells;
 use arrow_array::builder::{Float64Builder, StringViewBuilder};
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array as _, ArrayRef, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use std::sync::Arc;
 use telltale_rules::Site;
-use telltale_rules::site::tags::Touched;
-use telltale_schema::value::ip_addr;
-use telltale_schema::{Frame, TableBatch, TableDef, TableId};
+use telltale_rules::site::tags::{Place, Tags, Touched};
+use telltale_schema::{Frame, TableBatch, TableId, col, dnp3, s7comm};
 
 /// Fills `tag` and `value` of a frame's rows from the site's `tags.csv`. Rows whose
 /// point has no tag, and rows that have one already, stay as they are.
 #[must_use]
 pub fn fill(site: &Site, mut frame: Frame) -> Frame {
-    if !site.tags.is_empty() {
-        for batch in &mut frame.batches {
-            if let Some(filled) = tagged(site, batch) {
-                batch.batch = filled;
-            }
+    for batch in &mut frame.batches {
+        if let Some(tagged) = tagged(&site.tags, batch) {
+            batch.batch = tagged;
         }
     }
     frame
@@ -28,125 +29,189 @@ pub fn fill(site: &Site, mut frame: Frame) -> Frame {
 /// The same for one batch.
 #[must_use]
 pub fn fill_batch(site: &Site, mut batch: TableBatch) -> TableBatch {
-    if !site.tags.is_empty()
-        && let Some(filled) = tagged(site, &batch)
-    {
-        batch.batch = filled;
+    if let Some(tagged) = tagged(&site.tags, &batch) {
+        batch.batch = tagged;
     }
     batch
 }
 
-/// Columns that tell which point a row touches, by position.
-struct Columns {
-    device: usize,
-    station: usize,
-    object: usize,
-    object_type: usize,
-    first: usize,
-    count: usize,
-    data: usize,
-    transport_size: Option<usize>,
-    tag: usize,
-    value: usize,
+/// The batch with both columns; `None` if they stay as they are.
+fn tagged(tags: &Tags, batch: &TableBatch) -> Option<RecordBatch> {
+    if tags.is_empty() {
+        return None;
+    }
+    let rows = Rows::of(batch)?;
+    let mut filled: Option<Filled> = None;
+    for at in 0..batch.batch.num_rows() {
+        if let Some(found) = rows.touched(at).and_then(|row| tags.find(&row)) {
+            let filled = filled.get_or_insert_with(|| Filled::new(batch.batch.num_rows()));
+            filled.keep(&rows, at);
+            filled.names.append_value(&found.tag.name);
+            filled.values.append_option(found.value);
+            filled.len = at + 1;
+        }
+    }
+    filled?.put(&rows, &batch.batch)
 }
 
-impl Columns {
-    fn of(def: &TableDef) -> Option<Self> {
-        let at = |name| def.column(name).map(|(at, _)| at);
-        Some(Self {
-            device: at("server_ip")?,
-            station: at("server_station")?,
-            object: at("object")?,
-            object_type: at("object_type")?,
-            first: at("object_first")?,
-            count: at("object_count")?,
-            data: at("data")?,
-            transport_size: at("transport_size").filter(|_| def.id == TableId::S7comm),
-            tag: at("tag")?,
-            value: at("value")?,
+/// A column of numbers, if it is one.
+fn number<T: ArrowPrimitiveType>(array: &ArrayRef, at: usize) -> Option<T::Native> {
+    let array = array.as_primitive_opt::<T>()?;
+    array.is_valid(at).then(|| array.value(at))
+}
+
+fn text(array: &ArrayRef, at: usize) -> Option<&str> {
+    let array = array.as_string_view_opt()?;
+    array.is_valid(at).then(|| array.value(at))
+}
+
+/// The numbers of a list, without a copy.
+fn list<T: ArrowPrimitiveType>(array: &ArrayRef, at: usize) -> &[T::Native] {
+    let numbers = || {
+        let lists = array.as_list_opt::<i32>()?;
+        if lists.is_null(at) {
+            return None;
+        }
+        let offsets = lists.value_offsets();
+        let from = usize::try_from(*offsets.get(at)?).ok()?;
+        let to = usize::try_from(*offsets.get(at + 1)?).ok()?;
+        let values = lists.values().as_primitive_opt::<T>()?;
+        values.values().get(from..to)
+    };
+    numbers().unwrap_or_default()
+}
+
+/// The columns that say what a row touches.
+struct Rows<'b> {
+    table: TableId,
+    columns: &'b [ArrayRef],
+    /// Null where the row touches nothing.
+    place: &'b ArrayRef,
+}
+
+impl<'b> Rows<'b> {
+    /// `None` for tables without points, and when no row names an object.
+    fn of(batch: &'b TableBatch) -> Option<Self> {
+        let columns = batch.batch.columns();
+        let place = columns.get(match batch.table {
+            TableId::Modbus | TableId::Dnp3 => col::OBJECT_FIRST,
+            TableId::S7comm => s7comm::col::AREA,
+            TableId::Cip => col::OBJECT,
+            _ => return None,
+        })?;
+        (place.null_count() < place.len()).then_some(Self {
+            table: batch.table,
+            columns,
+            place,
+        })
+    }
+
+    fn number<T: ArrowPrimitiveType>(&self, column: usize, at: usize) -> Option<T::Native> {
+        number::<T>(self.columns.get(column)?, at)
+    }
+
+    fn text(&self, column: usize, at: usize) -> Option<&'b str> {
+        text(self.columns.get(column)?, at)
+    }
+
+    fn list<T: ArrowPrimitiveType>(&self, column: usize, at: usize) -> &'b [T::Native] {
+        self.columns
+            .get(column)
+            .map(|array| list::<T>(array, at))
+            .unwrap_or_default()
+    }
+
+    /// What the row touches on which device.
+    fn touched(&self, at: usize) -> Option<Touched<'b>> {
+        if self.place.is_null(at) || self.text(col::TAG, at).is_some() {
+            return None;
+        }
+        let server = self.columns.get(col::SERVER_IP)?;
+        let server = server
+            .as_fixed_size_binary_opt()
+            .filter(|_| server.is_valid(at))?;
+        let count = || {
+            self.number::<UInt32Type>(col::OBJECT_COUNT, at)
+                .map_or(1, u64::from)
+        };
+        let first = || self.number::<UInt64Type>(col::OBJECT_FIRST, at);
+        let class = || self.text(col::OBJECT_TYPE, at);
+        let object = match self.table {
+            TableId::Modbus => Place::Modbus {
+                class: class()?,
+                first: first()?,
+                count: count(),
+            },
+            TableId::Dnp3 => Place::Dnp3 {
+                class: class()?,
+                first: first()?,
+                count: count(),
+                indexes: self.list::<UInt32Type>(dnp3::col::INDEXES, at),
+            },
+            TableId::S7comm => {
+                use s7comm::col as own;
+                let small = |column| self.number::<UInt8Type>(column, at);
+                Place::S7 {
+                    area: small(own::AREA)?,
+                    db: self
+                        .number::<UInt16Type>(own::DB_NUMBER, at)
+                        .unwrap_or_default(),
+                    first: first()?,
+                    bit: small(own::BIT_ADDRESS).unwrap_or_default(),
+                    size: small(own::TRANSPORT_SIZE).unwrap_or_default(),
+                    count: count(),
+                    length: self
+                        .number::<UInt16Type>(own::ITEM_LENGTH, at)
+                        .map_or(1, u64::from),
+                }
+            }
+            _ => Place::Cip {
+                object: self.text(col::OBJECT, at)?,
+                count: count(),
+            },
+        };
+        Some(Touched {
+            device: server.value(at).try_into().ok()?,
+            segment: self.text(col::SEGMENT, at).unwrap_or_default(),
+            station: self.text(col::SERVER_STATION, at),
+            object,
+            data: self.list::<Float64Type>(col::DATA, at),
         })
     }
 }
 
-/// The batch with both columns; `None` if no row has a tag.
-fn tagged(site: &Site, batch: &TableBatch) -> Option<RecordBatch> {
-    let columns = Columns::of(batch.table.def())?;
-    let batch = &batch.batch;
-    let cells = |at: usize| batch.columns().get(at).map(Cells::of);
-    let (device, station) = (cells(columns.device)?, cells(columns.station)?);
-    let (object, object_type) = (cells(columns.object)?, cells(columns.object_type)?);
-    let (first, count) = (cells(columns.first)?, cells(columns.count)?);
-    let (tag, value) = (cells(columns.tag)?, cells(columns.value)?);
-    let transport_size = columns.transport_size.and_then(cells);
-    let data = batch.columns().get(columns.data)?.as_list_opt::<i32>()?;
-    let elements = data.values().as_primitive_opt::<Float64Type>()?.values();
-    let text = |cells: &Cells<'_>, row| (!cells.is_null(row)).then(|| cells.text(row).to_owned());
-    let mut tags: Option<(StringViewBuilder, Float64Builder)> = None;
-    for row in 0..batch.num_rows() {
-        let found = (|| {
-            if device.is_null(row) || object_type.is_null(row) || !tag.is_null(row) {
-                return None;
-            }
-            let device = ip_addr(device.wide(row).to_be_bytes());
-            if !site.tags.knows(&device) {
-                return None;
-            }
-            let data = data.is_valid(row).then(|| {
-                let ends = data.value_offsets();
-                let end = |at: usize| ends.get(at).map_or(0, |e| usize::try_from(*e).unwrap_or(0));
-                elements.get(end(row)..end(row + 1)).unwrap_or_default()
-            });
-            site.tags.find(&Touched {
-                device,
-                station: text(&station, row).as_deref(),
-                object: text(&object, row).as_deref(),
-                object_type: object_type.text(row),
-                first: (!first.is_null(row)).then(|| first.word(row)),
-                count: if count.is_null(row) {
-                    1
-                } else {
-                    count.word(row)
-                },
-                data,
-                real: transport_size
-                    .as_ref()
-                    .is_some_and(|t| !t.is_null(row) && t.word(row) == Touched::S7_REAL),
-            })
-        })();
-        if found.is_none() && tags.is_none() {
-            continue;
-        }
-        let (names, values) = tags.get_or_insert_with(|| {
-            let mut names = StringViewBuilder::with_capacity(batch.num_rows());
-            let mut values = Float64Builder::with_capacity(batch.num_rows());
-            for row in 0..row {
-                keep(&tag, &value, row, &mut names, &mut values);
-            }
-            (names, values)
-        });
-        match found {
-            Some((tag, value)) => {
-                names.append_value(&tag.name);
-                values.append_option(value);
-            }
-            None => keep(&tag, &value, row, names, values),
-        }
-    }
-    let (mut names, mut values) = tags?;
-    let mut all: Vec<ArrayRef> = batch.columns().to_vec();
-    *all.get_mut(columns.tag)? = Arc::new(names.finish());
-    *all.get_mut(columns.value)? = Arc::new(values.finish());
-    RecordBatch::try_new(batch.schema(), all).ok()
+/// The columns that a tag fills.
+struct Filled {
+    len: usize,
+    names: StringViewBuilder,
+    values: Float64Builder,
 }
 
-/// Copies what a row has.
-fn keep(
-    tag: &Cells<'_>,
-    value: &Cells<'_>,
-    row: usize,
-    names: &mut StringViewBuilder,
-    values: &mut Float64Builder,
-) {
-    names.append_option((!tag.is_null(row)).then(|| tag.text(row)));
-    values.append_option((!value.is_null(row)).then(|| crate::cells::f64_of_key(value.word(row))));
+impl Filled {
+    fn new(rows: usize) -> Self {
+        Self {
+            len: 0,
+            names: StringViewBuilder::with_capacity(rows).with_deduplicate_strings(),
+            values: Float64Builder::with_capacity(rows),
+        }
+    }
+
+    /// Copies what the rows up to this one have.
+    fn keep(&mut self, rows: &Rows<'_>, until: usize) {
+        for at in self.len..until {
+            self.names.append_option(rows.text(col::TAG, at));
+            self.values
+                .append_option(rows.number::<Float64Type>(col::VALUE, at));
+        }
+        self.len = until;
+    }
+
+    fn put(mut self, rows: &Rows<'_>, batch: &RecordBatch) -> Option<RecordBatch> {
+        self.keep(rows, batch.num_rows());
+        let mut columns = batch.columns().to_vec();
+        *columns.get_mut(col::TAG)? = Arc::new(self.names.finish());
+        *columns.get_mut(col::VALUE)? = Arc::new(self.values.finish());
+        // only names above 4 GiB are refused; the rows then stay without
+        RecordBatch::try_new(batch.schema(), columns).ok()
+    }
 }

@@ -15,6 +15,8 @@ use telltale_schema::{TableBatch, value};
 pub struct Outcome {
     /// Its name.
     pub case: String,
+    /// Its line in the rule's file.
+    pub line: u32,
     /// Why it failed, if it did.
     pub failure: Option<String>,
 }
@@ -29,6 +31,7 @@ pub fn run(
         .iter()
         .map(|case| Outcome {
             case: case.name.clone(),
+            line: case.line,
             failure: run_case(rule, case, &mut of_capture).err(),
         })
         .collect()

@@ -3,7 +3,7 @@
 
 use crate::rule::File;
 use crate::site::calendar::Window;
-use crate::site::{Override, SiteToml, exceptions::Entry};
+use crate::site::{SiteToml, Word, exceptions::Entry};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,10 +13,7 @@ fn all() -> Vec<(&'static str, schemars::Schema)> {
         ("site", schemars::schema_for!(SiteToml)),
         ("site-calendar", schemars::schema_for!(Vec<Window>)),
         ("site-exceptions", schemars::schema_for!(Vec<Entry>)),
-        (
-            "site-rules",
-            schemars::schema_for!(BTreeMap<String, Override>),
-        ),
+        ("site-rules", schemars::schema_for!(BTreeMap<String, Word>)),
     ]
 }
 

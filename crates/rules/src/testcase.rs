@@ -48,6 +48,9 @@ pub struct TestCase {
     /// Findings, in order; each lists the columns that must be so.
     #[serde(default)]
     pub expect: Vec<Map<String, Value>>,
+    /// Its line in the rule's file.
+    #[serde(skip)]
+    pub line: u32,
 }
 
 /// Site content of one case.

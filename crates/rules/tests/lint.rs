@@ -91,6 +91,22 @@ fn wrong_rules() {
             "[{function: read_coils}]",
             "[{function: read_coils}], context: {calendars: {m: [{from: 2026-01-01, until: x}]}}",
         ),
+        (
+            "table: modbus, rows: [{function: read_coils}]",
+            "table: modbuss, capture: x.pcap, packets: 3",
+        ),
+        (
+            "[{function: read_coils}]",
+            "[{function: read_coils}], context: {tags: [{device: 10.0.0.2, object: \"DB1.DBW0\", type: f32, name: x}]}",
+        ),
+        (
+            "[{function: read_coils}]",
+            "[{function: read_coils}], context: {parameters: {mots: 3}}",
+        ),
+        (
+            "[{function: read_coils}]",
+            "[{function: read_coils}], context: {parameters: {most: many}}",
+        ),
     ];
     let mut golden = String::new();
     for (from, to) in cases {
@@ -290,12 +306,19 @@ fn a_sites_word_is_held_against_the_rules() {
     write(
         dir.path(),
         "rules.yaml",
-        "00000000-0000-4000-8000-000000000001: {parameters: {mots: 1, most: many}}\n00000000-0000-4000-8000-00000000000f: {mode: off}\n",
+        "# layer\n00000000-0000-4000-8000-000000000001:\n  mode: shadow\n  parameters:\n    mots: 1\n    most:\n      many\n\n00000000-0000-4000-8000-00000000000F: {mode: off}\n",
     );
     let site = Site::load(dir.path()).unwrap().0.unwrap();
     let found = site.check(&rules, "x");
-    let codes: Vec<_> = found.iter().map(|d| d.code).collect();
-    assert_eq!(codes, ["TT-SITE-063", "TT-SITE-062", "TT-SITE-060"]);
+    let places: Vec<_> = found.iter().map(|d| (d.code, d.line, d.column)).collect();
+    assert_eq!(
+        places,
+        [
+            ("TT-SITE-063", 6, 5),
+            ("TT-SITE-062", 5, 5),
+            ("TT-SITE-060", 9, 1),
+        ]
+    );
     assert_eq!(found[1].help.as_deref(), Some("did you mean `most`?"));
 }
 

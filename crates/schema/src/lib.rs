@@ -6,6 +6,7 @@
 //!   functions, object classes and decision table;
 //! - the enumerations ([`Protocol`], [`Operation`], [`Phase`], …);
 //! - [`Frame`] and [`TableBatch`]: all rows of one sensor's flush;
+//! - [`object`]: the text of an object taken apart;
 //! - [`value`]: rows back to names, literals to typed values, rows from JSON;
 //! - [`docs`]: the same definitions as Markdown, text, JSON and JSON Schema.
 //!
@@ -39,6 +40,7 @@ mod defs;
 pub mod docs;
 mod frame;
 mod macros;
+pub mod object;
 mod tables;
 pub mod value;
 

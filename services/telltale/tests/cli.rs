@@ -298,6 +298,11 @@ fn a_rules_test_may_be_a_capture_and_its_packets() {
     let (code, said) = run(&[case("match", 99, "1590")]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("lacks outside_limits()"), "{said}");
+    let line = head.lines().count() + 2;
+    assert!(
+        said.contains(&format!("rule.yaml:{line}: match 99")),
+        "{said}"
+    );
     let (code, said) = run(&[case("match", 85, "999999")]);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("hold no row of `modbus`"), "{said}");
@@ -329,9 +334,9 @@ fn what_is_wrong_in_a_site_is_named_with_its_line() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     for place in [
-        "rules.yaml:2: warning[TT-SITE-060]",
-        "rules.yaml:4: warning[TT-SITE-060]",
-        "exceptions.yaml:2: warning[TT-SITE-061]",
+        "rules.yaml:2:1: warning[TT-SITE-060]",
+        "rules.yaml:4:1: warning[TT-SITE-060]",
+        "exceptions.yaml:2:9: warning[TT-SITE-061]",
     ] {
         assert!(said.contains(place), "{place} is not in:\n{said}");
     }

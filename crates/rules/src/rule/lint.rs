@@ -4,10 +4,11 @@ use super::file::{File, Suppression};
 use super::{Entities, Rule, Status};
 use crate::attack;
 use crate::diagnostic::{Diagnostic, Level};
+use crate::site::place;
 use crate::site::tags::Tags;
 use crate::testcase::{Kind, TestCase, duration_ns};
 use serde_saphyr::Spanned;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use telltale_schema::{ColumnDef, TableId};
 
 /// System requirements of IEC 62443-3-3: how many each foundational requirement has.
@@ -24,11 +25,6 @@ const LATER: [&str; 8] = [
     "within",
     "first_seen",
 ];
-
-fn place<T>(s: &Spanned<T>) -> (u32, u32) {
-    let narrow = |n: u64| u32::try_from(n).unwrap_or(0);
-    (narrow(s.referenced.line()), narrow(s.referenced.column()))
-}
 
 /// Names in `{}` of a sentence template.
 pub(crate) fn placeholders(template: &str) -> Vec<&str> {
@@ -55,6 +51,8 @@ fn table_of(sql: &str) -> Option<(&str, &'static [ColumnDef])> {
     }
     TableId::from_name(table).map(|t| (table, t.def().columns))
 }
+
+type Parameters = BTreeMap<String, Spanned<serde_json::Value>>;
 
 struct Lint<'n> {
     file: &'n str,
@@ -272,7 +270,7 @@ impl Lint<'_> {
                     "a failing test is found by its name",
                 );
             }
-            if let Err(why) = check(&case.value) {
+            if let Err(why) = check(&case.value, &file.parameters) {
                 self.error(
                     "TT-RULE-010",
                     place(case),
@@ -285,11 +283,26 @@ impl Lint<'_> {
 }
 
 /// What is wrong with a test without running it.
-fn check(case: &TestCase) -> Result<(), String> {
+fn check(case: &TestCase, parameters: &Parameters) -> Result<(), String> {
+    if case.capture.is_some() && case.table().is_none() {
+        return Err(format!("no table `{}`", case.table));
+    }
     if case.from_capture()?.is_none() {
         case.expand()?;
     }
     Tags::from_json(&case.context.tags).map_err(|why| format!("tags: {why}"))?;
+    for (name, value) in &case.context.parameters {
+        let default = parameters.get(name).map(|p| &p.value).ok_or_else(|| {
+            let near = telltale_schema::nearest(name, parameters.keys().map(String::as_str));
+            let near = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+            format!("the rule has no parameter `{name}`{near}")
+        })?;
+        if let Some((is, wanted)) = crate::site::wrong_kind(default, value) {
+            return Err(format!(
+                "parameter `{name}` is {is}, and the rule needs {wanted}"
+            ));
+        }
+    }
     for (name, windows) in &case.context.calendars {
         crate::site::calendar::Calendar::from_windows(windows)
             .map_err(|why| format!("calendar `{name}`: {why}"))?;
@@ -398,7 +411,14 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
         sentence: file.sentence.value,
         correlation_key: values(file.correlation_key),
         suppression,
-        tests: file.tests.into_iter().map(|t| t.value).collect(),
+        tests: file
+            .tests
+            .into_iter()
+            .map(|case| TestCase {
+                line: place(&case).0,
+                ..case.value
+            })
+            .collect(),
         content: blake3::hash(text.as_bytes()).to_hex().to_string(),
     };
     (Some(rule), lint.found)

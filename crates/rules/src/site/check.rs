@@ -20,7 +20,7 @@ impl Site {
                     Diagnostic::warning(
                         "TT-SITE-060",
                         &layer,
-                        (word.lines.0, 0),
+                        word.place,
                         format!("no rule has the id `{id}`"),
                     )
                     .help("see `telltale rule list`"),
@@ -28,10 +28,9 @@ impl Site {
                 continue;
             };
             for (name, value) in &word.parameters {
-                let line = word.lines.1.get(name).copied().unwrap_or(word.lines.0);
-                if let Some(diagnostic) = parameter((&layer, line), rule, name, value) {
-                    found.push(diagnostic);
-                }
+                let at = word.parameter_places.get(name).copied();
+                let at = at.unwrap_or(word.place);
+                found.extend(parameter(&layer, at, rule, name, value));
             }
         }
         for exception in &self.exceptions {
@@ -39,7 +38,7 @@ impl Site {
                 let text = format!("no rule has the id `{}`", exception.rule);
                 let file = format!("{dir}/exceptions.yaml");
                 found.push(
-                    Diagnostic::warning("TT-SITE-061", &file, (exception.line, 0), text)
+                    Diagnostic::warning("TT-SITE-061", &file, exception.place, text)
                         .help("see `telltale rule list`"),
                 );
             }
@@ -49,7 +48,8 @@ impl Site {
 }
 
 fn parameter(
-    (file, line): (&str, u32),
+    file: &str,
+    at: (u32, u32),
     rule: &Rule,
     name: &str,
     value: &Json,
@@ -57,25 +57,29 @@ fn parameter(
     let Some(default) = rule.parameters.get(name) else {
         let near = telltale_schema::nearest(name, rule.parameters.keys().map(String::as_str));
         let text = format!("rule `{}` has no parameter `{name}`", rule.name);
-        let diagnostic = Diagnostic::error("TT-SITE-062", file, (line, 0), text);
+        let diagnostic = Diagnostic::error("TT-SITE-062", file, at, text);
         return Some(match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic,
         });
     };
+    wrong_kind(default, value).map(|(is, wanted)| {
+        let text = format!(
+            "parameter `{name}` of rule `{}` is {is}, and the rule needs {wanted}",
+            rule.name,
+        );
+        Diagnostic::error("TT-SITE-063", file, at, text)
+    })
+}
+
+/// What a parameter's value is, and what the rule's own is, if they differ in kind.
+pub(crate) fn wrong_kind(default: &Json, value: &Json) -> Option<(&'static str, &'static str)> {
     let kind = |v: &Json| match v {
         Json::Bool(_) => "a truth value",
         Json::Number(_) => "a number",
         Json::String(_) => "a text",
         _ => "neither number, text nor truth value",
     };
-    (kind(default) != kind(value)).then(|| {
-        let text = format!(
-            "parameter `{name}` of rule `{}` is {}, and the rule needs {}",
-            rule.name,
-            kind(value),
-            kind(default)
-        );
-        Diagnostic::error("TT-SITE-063", file, (line, 0), text)
-    })
+    let (is, wanted) = (kind(value), kind(default));
+    (is != wanted).then_some((is, wanted))
 }

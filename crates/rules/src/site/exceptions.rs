@@ -29,8 +29,8 @@ pub(crate) struct Entry {
 /// An accepted finding.
 #[derive(Debug, Clone)]
 pub struct Exception {
-    /// Line of its `rule` in the file.
-    pub line: u32,
+    /// Line and column of its `rule` in the file.
+    pub place: (u32, u32),
     /// Rule id, or `*`.
     pub rule: String,
     /// Why.
@@ -136,7 +136,7 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
                 Diagnostic::error(
                     "TT-SITE-054",
                     name,
-                    (line, 0),
+                    super::place(&entry.rule),
                     format!("`rule: {}` is no rule id", entry.rule.value),
                 )
                 .help("write the rule's id (`telltale rule list`), or \"*\" for every rule"),
@@ -145,7 +145,7 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
         }
         let conditions = entry.matches.into_iter().map(cells).collect();
         all.push(Exception {
-            line: u32::try_from(entry.rule.referenced.line()).unwrap_or(0),
+            place: super::place(&entry.rule),
             rule: entry.rule.value.to_lowercase(),
             reason: entry.reason,
             owner: entry.owner,

@@ -7,16 +7,21 @@ pub mod calendar;
 mod check;
 pub mod exceptions;
 pub mod list;
+mod overrides;
 mod table;
 pub mod tags;
 mod toml_file;
 
 use crate::diagnostic::Diagnostic;
-use crate::rule::Severity;
 use assets::Assets;
 use calendar::Calendar;
+pub(crate) use check::wrong_kind;
 use exceptions::Exception;
 use list::List;
+pub use overrides::Override;
+#[cfg(test)]
+pub(crate) use overrides::Word;
+pub(crate) use overrides::place;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,49 +40,6 @@ pub enum Mode {
     /// Its alerts count.
     #[default]
     Alert,
-}
-
-/// A site's word on a rule. Never its SQL.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Override {
-    /// Severity instead of the rule's.
-    #[serde(default)]
-    pub severity: Option<Severity>,
-    /// How it runs.
-    #[serde(default)]
-    pub mode: Mode,
-    /// Parameters instead of the rule's defaults.
-    #[serde(default)]
-    pub parameters: BTreeMap<String, serde_json::Value>,
-    /// Line of its id in the file, and of each parameter's name.
-    #[serde(skip)]
-    pub(crate) lines: (u32, BTreeMap<String, u32>),
-}
-
-impl Override {
-    /// Finds the lines of a word on a rule in the file that holds it.
-    fn find_lines(&mut self, id: &str, text: &str) {
-        let starts = |line: &str, key: &str| {
-            let line = line.trim_start().trim_start_matches(['"', '\'']);
-            line.get(..key.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(key))
-        };
-        let mut lines = (1..).zip(text.lines()).skip_while(|l| !starts(l.1, id));
-        let Some((line, first)) = lines.next() else {
-            return;
-        };
-        self.lines.0 = line;
-        for name in self.parameters.keys() {
-            // in flow style all stands in the first line
-            let inline = first.contains(name.as_str()).then_some(line);
-            let own = lines.clone().find(|l| starts(l.1, name)).map(|l| l.0);
-            self.lines
-                .1
-                .extend(inline.or(own).map(|line| (name.clone(), line)));
-        }
-    }
 }
 
 /// All content of a site.
@@ -279,16 +241,8 @@ impl Site {
         }
         let mut overrides = BTreeMap::new();
         if let Some((name, text)) = part("rules.yaml")? {
-            match yaml::<Option<BTreeMap<String, Override>>>(&name, &text, "TT-SITE-004") {
-                Ok(good) => {
-                    let layer = good.unwrap_or_default().into_iter();
-                    overrides = layer
-                        .map(|(id, mut word)| {
-                            word.find_lines(&id, &text);
-                            (id.to_lowercase(), word)
-                        })
-                        .collect();
-                }
+            match overrides::parse(&name, &text) {
+                Ok(good) => overrides = good,
                 Err(diagnostic) => found.push(diagnostic),
             }
         }

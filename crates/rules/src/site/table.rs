@@ -6,32 +6,6 @@ use std::collections::BTreeMap;
 /// A line of the file and its cells by column.
 pub(crate) type Row = (u32, BTreeMap<String, String>);
 
-/// Rows of a test's context as the file that a site would have.
-pub(crate) fn csv_of(
-    rows: &[serde_json::Map<String, serde_json::Value>],
-) -> Result<String, String> {
-    let mut columns: Vec<&str> = Vec::new();
-    for key in rows.iter().flat_map(|r| r.keys()) {
-        if !columns.contains(&key.as_str()) {
-            columns.push(key);
-        }
-    }
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let cell = |value: Option<&serde_json::Value>| match value {
-        None => String::new(),
-        Some(serde_json::Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    writer.write_record(&columns).map_err(|e| e.to_string())?;
-    for row in rows {
-        writer
-            .write_record(columns.iter().map(|c| cell(row.get(*c))))
-            .map_err(|e| e.to_string())?;
-    }
-    let bytes = writer.into_inner().map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map_err(|e| e.to_string())
-}
-
 pub(crate) struct Reader<'t> {
     name: String,
     pub header: Vec<String>,

@@ -3,6 +3,7 @@
 use super::build::keep;
 use super::{LiteralError, RowValues, Value, ip_addr};
 use crate::defs::{ColumnDef, ColumnKind, DecisionRow, Function, TableDef, UnknownName};
+use crate::object::{Object, S7Size};
 use crate::tables::TableId;
 use crate::value::Literal;
 use serde_json::{Map, Value as Json};
@@ -141,6 +142,7 @@ fn given_value(def: &'static ColumnDef, json: &Json) -> Result<Value, RowError> 
 /// | `transport`, `role_source` | `tcp` (`ethernet` for arp), `protocol` |
 /// | `client_*`, `server_*` | 10.0.0.1:49152, 10.0.0.2 at the protocol's port, 02:00:00:00:00:01 and :02 |
 /// | `src_*`, `dst_*` | client and server, or server and client on responses and unsolicited messages |
+/// | `object_type`, `object_first`, `object_count`, and the table's own columns of the object's place | of `object`, if it names points |
 /// | `data_min`, `data_max` | of `data` |
 /// | the table's own | null where allowed, else 0, false, empty, first name (`crc_ok` and `initiator_known` true, `unit_id` 1) |
 ///
@@ -170,6 +172,7 @@ pub fn row_from_json(
     }
     let mut fill = Fill { row, given, def };
     fill.surroundings(defaults);
+    fill.object();
     fill.decision();
     fill.endpoints();
     fill.rest();
@@ -225,6 +228,61 @@ impl Fill<'_> {
         self.name("direction", direction);
         if self.row.get("direction").as_str() == Some("response") {
             self.name("outcome", "ok");
+        }
+    }
+
+    /// What the text of the object says in columns of their own.
+    fn object(&mut self) {
+        let Some(text) = self.row.get("object").as_str().map(str::to_owned) else {
+            return;
+        };
+        let Some(object) = Object::parse(&text).filter(|o| o.table() == self.row.table) else {
+            return;
+        };
+        self.name("object_type", object.object_type());
+        let mut number = |column: &str, n: u64| self.default(column, Value::U64(n));
+        match object {
+            Object::Modbus { span, .. } | Object::Dnp3 { span, .. } | Object::S7 { span, .. } => {
+                number("object_first", span.0);
+                number("object_count", span.1 - span.0 + 1);
+            }
+            Object::Cip { base, index } => {
+                if base.len() < text.len() {
+                    number("object_first", index);
+                }
+            }
+        }
+        match object {
+            Object::Modbus { .. } => {}
+            Object::Dnp3 { group, span, .. } => {
+                if let Some((group, variation)) = group {
+                    number("group", group.into());
+                    number("variation", variation.into());
+                }
+                number("range_start", span.0);
+                number("range_stop", span.1);
+            }
+            Object::S7 {
+                area,
+                db,
+                size,
+                span,
+                bit,
+            } => {
+                number("area", area.into());
+                number("db_number", db.into());
+                number("byte_address", span.0);
+                if size != S7Size::Element {
+                    number("bit_address", bit.into());
+                }
+                number("transport_size", size.transport_size(area).into());
+                number("item_length", (span.1 - span.0 + 1) / size.bytes());
+            }
+            Object::Cip { .. } => {
+                if let Some(name) = text.strip_prefix("tag:") {
+                    self.name("symbol", name);
+                }
+            }
         }
     }
 

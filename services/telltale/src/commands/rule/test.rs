@@ -63,8 +63,8 @@ pub fn run(config: &Config, args: &TestArgs) -> Result<Exit> {
                 Some(why) => {
                     failed += 1;
                     print(&format!(
-                        "FAILED  {}: {}\n        {why}",
-                        rule.file, outcome.case
+                        "FAILED  {}:{}: {}\n        {why}",
+                        rule.file, outcome.line, outcome.case
                     ))?;
                     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                     status.set_message(why.clone());
