@@ -16,27 +16,53 @@ pub(crate) fn append(text: &mut String, args: std::fmt::Arguments<'_>) {
     }
 }
 
+/// Two digits each: 00, 01, … 99.
+const PAIRS: &str = "\
+    00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+    40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+    8081828384858687888990919293949596979899";
+
 /// Appends a number in decimal; several times faster than formatting it.
+#[inline]
 pub(crate) fn number(text: &mut String, value: impl Into<u64>) {
-    let mut rest = value.into();
-    let mut digits = [0_u8; 20];
-    let mut first = digits.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
-        // a remainder of ten is one digit
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
-        first = at;
-        if rest == 0 {
-            break;
+    /// The last two digits.
+    fn pair(text: &mut String, value: u64) {
+        let at = usize::try_from(value % 100 * 2).unwrap_or(0);
+        text.push_str(PAIRS.get(at..at + 2).unwrap_or_default());
+    }
+    fn head(text: &mut String, value: u64) {
+        if value >= 10_000 {
+            head(text, value / 10_000);
+            pair(text, value / 100);
+            pair(text, value);
+        } else if value >= 100 {
+            head(text, value / 100);
+            pair(text, value);
+        } else if value >= 10 {
+            pair(text, value);
+        } else {
+            text.push(char::from(b'0' + u8::try_from(value).unwrap_or(0)));
         }
     }
-    let digits = digits.get(first..).unwrap_or_default();
-    text.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    head(text, value.into());
+}
+
+/// Appends a number in hexadecimal with `0x` before it and at least `width` digits.
+pub(crate) fn hex(text: &mut String, value: impl Into<u64>, width: u32) {
+    const DIGITS: &str = "0123456789abcdef";
+    let value = value.into();
+    let needed = (u64::BITS - value.leading_zeros()).div_ceil(4);
+    text.push_str("0x");
+    for place in (0..width.max(needed).min(16)).rev() {
+        let digit = usize::try_from(value >> (place * 4) & 15).unwrap_or(0);
+        text.push_str(DIGITS.get(digit..=digit).unwrap_or_default());
+    }
 }
 
 /// Appends bytes as text: printable ASCII as it is, other bytes as `\xHH`.
 pub(crate) fn append_bytes(text: &mut String, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
+        Ok(good) if bytes.iter().all(|b| matches!(b, 0x20..=0x7e)) => text.push_str(good),
         Ok(good) if !good.chars().any(char::is_control) => text.push_str(good),
         _ => {
             for byte in bytes {
@@ -55,12 +81,17 @@ pub(crate) fn opt(text: &str) -> Option<&str> {
 }
 
 /// Least and greatest of the numbers, NaN left out.
+#[inline]
 pub(crate) fn bounds(data: &[f64]) -> (Option<f64>, Option<f64>) {
-    let mut numbers = data.iter().copied().filter(|v| !v.is_nan());
-    let Some(first) = numbers.next() else {
+    let Some(first) = data.iter().position(|v| !v.is_nan()) else {
         return (None, None);
     };
-    let (low, high) = numbers.fold((first, first), |(low, high), v| (low.min(v), high.max(v)));
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    // a comparison with NaN is false
+    for value in data.get(first..).unwrap_or_default() {
+        low = if *value < low { *value } else { low };
+        high = if *value > high { *value } else { high };
+    }
     (Some(low), Some(high))
 }
 
@@ -78,10 +109,14 @@ mod tests {
 
     #[test]
     fn numbers_in_decimal() {
-        for n in [0, 7, 10, 99, 100, 65_535, 1_234_567_890, u64::MAX] {
+        let steps = (0..20).flat_map(|n| [10_u64.pow(n), 10_u64.pow(n) - 1, 10_u64.pow(n) / 3]);
+        for n in steps.chain([0, 7, 10, 99, 100, 65_535, 1_234_567_890, u64::MAX]) {
             let mut text = String::from("x");
             number(&mut text, n);
             assert_eq!(text, format!("x{n}"));
+            text.clear();
+            hex(&mut text, n, 2);
+            assert_eq!(text, format!("{n:#04x}"));
         }
     }
 

@@ -1,5 +1,5 @@
 //! Objects of CIP as text, after the grammar in `schemas/cip.yaml`.
-use crate::rows::scratch::{append_bytes, number, put};
+use crate::rows::scratch::{append_bytes, hex, number, put};
 use telltale_dissect::cip::pccc::{self, Address};
 use telltale_dissect::cip::{Path, Segment, Target};
 use telltale_schema::cip::ObjectClass;
@@ -31,8 +31,10 @@ pub(super) fn write(text: &mut String, path: &Path<'_>) {
             text.push('/');
         }
         match segment {
-            Segment::Class(id) if id > 0xff => put!(text, "class:{id:#06x}"),
-            Segment::Class(id) => put!(text, "class:{id:#04x}"),
+            Segment::Class(id) => {
+                text.push_str("class:");
+                hex(text, id, if id > 0xff { 4 } else { 2 });
+            }
             Segment::Instance(id) => {
                 text.push_str("instance:");
                 number(text, id);
@@ -41,8 +43,14 @@ pub(super) fn write(text: &mut String, path: &Path<'_>) {
                 text.push_str("attribute:");
                 number(text, id);
             }
-            Segment::Member(id) => put!(text, "member:{id}"),
-            Segment::ConnectionPoint(id) => put!(text, "connection_point:{id}"),
+            Segment::Member(id) => {
+                text.push_str("member:");
+                number(text, id);
+            }
+            Segment::ConnectionPoint(id) => {
+                text.push_str("connection_point:");
+                number(text, id);
+            }
             _ => text.truncate(before),
         }
     }
@@ -65,7 +73,8 @@ pub(super) fn tag(text: &mut String, path: &Path<'_>) {
                 append_bytes(text, name);
             }
             Segment::Member(index) => {
-                put!(text, "{}{index}", if in_index { ',' } else { '[' });
+                text.push(if in_index { ',' } else { '[' });
+                number(text, index);
                 in_index = true;
             }
             _ => {}
@@ -85,9 +94,14 @@ pub(super) fn route(text: &mut String, path: &Path<'_>) {
                 text.push(',');
             }
             match link {
-                [node] => put!(text, "{port}/{node}"),
+                [node] => {
+                    number(text, port);
+                    text.push('/');
+                    number(text, *node);
+                }
                 link => {
-                    put!(text, "{port}/");
+                    number(text, port);
+                    text.push('/');
                     append_bytes(text, link);
                 }
             }

@@ -58,9 +58,11 @@ pub(super) fn write(text: &mut String, variable: &Variable, writes: bool) {
         } else {
             'C'
         };
-        put!(text, "{letter}{first}");
+        text.push(letter);
+        number(text, first);
         if span > 1 {
-            put!(text, "..{last}");
+            text.push_str("..");
+            number(text, last);
         }
         return;
     }
