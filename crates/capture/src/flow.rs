@@ -136,7 +136,7 @@ pub struct FlowHead {
     /// Number of the flow: depends on its ends and its first packet only.
     pub id: u64,
     /// Community ID 1.0.
-    pub community_id: String,
+    pub community_id: CommunityId,
     /// Number of the flow's next row.
     pub ordinal: u64,
     /// State.
@@ -391,7 +391,7 @@ impl Flow {
                 initiator_source,
                 transport,
                 id: flow_id(&key, opening.first_ns),
-                community_id: community_id(&key),
+                community_id: CommunityId::new(&key),
                 ordinal: 0,
                 state: if transport == Transport::Tcp {
                     FlowState::Midstream
@@ -484,15 +484,38 @@ fn feed(sha: &mut Sha1, key: &Key) {
     }
 }
 
-/// Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec).
-fn community_id(key: &Key) -> String {
-    let mut sha = Sha1::new();
-    sha.update([0, 0]);
-    feed(&mut sha, key);
-    let mut text = String::with_capacity(30);
-    text.push_str("1:");
-    base64::engine::general_purpose::STANDARD.encode_string(sha.finalize(), &mut text);
-    text
+/// Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec): a
+/// text of fixed length, kept beside the rest of the flow.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(16))]
+pub struct CommunityId([u8; 32]);
+
+impl CommunityId {
+    const LEN: usize = 30;
+
+    fn new(key: &Key) -> Self {
+        let mut sha = Sha1::new();
+        sha.update([0, 0]);
+        feed(&mut sha, key);
+        let mut text = *b"1:                              ";
+        if let Some(rest) = text.get_mut(2..Self::LEN) {
+            // 20 bytes are 28 characters: it fits
+            base64::engine::general_purpose::STANDARD
+                .encode_slice(sha.finalize(), rest)
+                .unwrap_or_default();
+        }
+        Self(text)
+    }
+
+    /// As it stands in rows.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // whole words, aligned: this is what is checked fastest
+        std::str::from_utf8(&self.0)
+            .ok()
+            .and_then(|text| text.get(..Self::LEN))
+            .unwrap_or_default()
+    }
 }
 
 fn flow_id(key: &Key, first_ns: i64) -> u64 {
@@ -545,7 +568,10 @@ mod tests {
         };
         for (src, dst) in [(a, b), (b, a)] {
             let (key, _) = Key::new(src, dst, 6, 0);
-            assert_eq!(community_id(&key), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+            assert_eq!(
+                CommunityId::new(&key).as_str(),
+                "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
+            );
         }
     }
 

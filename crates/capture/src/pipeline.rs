@@ -11,7 +11,7 @@ use crate::flow::{FlowTable, Side};
 use crate::ip::Defrag;
 use crate::link::{self, LinkError};
 use crate::reader::Packet;
-use crate::rows::{Buffers, Cx, Out, PacketInfo, arp, packet_error};
+use crate::rows::{Cx, Out, PacketInfo, arp, packet_error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use telltale_schema::{Builders, Common, EndReason, ErrorLayer, Frame, Protocol};
@@ -91,7 +91,7 @@ impl Pipeline {
             capture_file: "".into(),
             password_key: config.password_key,
             response_timeout_ns: config.response_timeout_ns,
-            buffers: Buffers::default(),
+            buffers: Some(Box::default()),
         };
         Self {
             out,

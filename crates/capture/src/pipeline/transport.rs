@@ -221,7 +221,7 @@ impl Pipeline {
                 call(
                     &mut **analyzer,
                     context(&mut self.out, head, info, sender, &segment),
-                    |a, cx| a.tick(cx),
+                    |a, all, cx| a.tick(all, cx),
                 );
             }
         }
@@ -358,7 +358,7 @@ impl Pipeline {
             call(
                 &mut **analyzer,
                 context(&mut self.out, head, info, side, segment),
-                |a, cx| a.gap(cx, lost),
+                |a, all, cx| a.gap(all, cx),
             );
         }
         self.deliver_ready(flow, None, side, segment);
@@ -441,14 +441,13 @@ impl Pipeline {
         partial.drain(..used);
         if partial.len() > MAX_PARTIAL {
             self.out.counters.overflow_bytes += partial.len() as u64;
-            let lost = partial.len() as u64;
             partial.clear();
             let Flow { head, analysis, .. } = flow;
             if let Analysis::Known(_, analyzer) = analysis {
                 call(
                     &mut **analyzer,
                     context(&mut self.out, head, info, sender, segment),
-                    |a, cx| a.gap(cx, lost),
+                    |a, all, cx| a.gap(all, cx),
                 );
             }
         }
@@ -480,7 +479,7 @@ impl Pipeline {
             Analysis::Known(_, analyzer) => call(
                 &mut **analyzer,
                 context(&mut self.out, head, info, sender, segment),
-                |a, cx| a.stream(cx, bytes),
+                |a, all, cx| a.stream(all, cx, bytes),
             ),
             _ => bytes.len(),
         }
@@ -504,7 +503,7 @@ impl Pipeline {
             call(
                 &mut **analyzer,
                 context(&mut self.out, head, info, sender, segment),
-                |a, cx| a.datagram(cx, payload),
+                |a, all, cx| a.datagram(all, cx, payload),
             );
         }
     }
@@ -611,7 +610,7 @@ pub(super) fn close(
         call(
             &mut **analyzer,
             context(out, head, info, sender, segment),
-            |a, cx| a.finish(cx),
+            |a, all, cx| a.finish(all, cx),
         );
     }
     flow.head.ended = true;

@@ -1,19 +1,20 @@
 //! DNP3 to rows: roles by the DIR bit, fragments, pairing, one row per object
 //! header and, for controls, per point.
 
+use crate::rows::Cx;
 use crate::rows::scratch::{append_bytes, bounds, number, opt, put};
-use crate::rows::{Analyzer, Cx};
+use crate::rows::talk::{Asked, Dialogue, Speaker, Talk, latency};
 use telltale_dissect::dnp3::{
     self, Assembled, FileObject, Fragment, Frame, Key, Object, Range, Session,
 };
-use telltale_dissect::pending::Request;
+use telltale_dissect::pending::{Pending, Request};
 use telltale_dissect::{Error, Framing};
 use telltale_schema::dnp3::{ObjectClass, Row, Space, decide};
 use telltale_schema::{Common, Decision, Direction, Outcome, Protocol, RoleSource};
 
 /// What comes back with a response.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+pub(crate) struct Mark {
     pdu: u64,
     ts_ns: i64,
     function: u8,
@@ -64,8 +65,23 @@ struct Head {
 /// DNP3 on one flow.
 pub(crate) struct Dnp3Flow {
     session: Session<Mark>,
-    buffers: Buffers,
 }
+
+impl Asked for Mark {
+    fn ts_ns(&self) -> i64 {
+        self.ts_ns
+    }
+}
+
+impl Speaker for Dnp3Flow {
+    type Buffers = Buffers;
+
+    fn buffers(all: &mut crate::rows::Buffers) -> &mut Buffers {
+        &mut all.dnp3
+    }
+}
+
+type Dnp3<'a> = Talk<'a, Dnp3Flow>;
 
 /// What the rows of a fragment are made in.
 #[derive(Default)]
@@ -83,10 +99,11 @@ impl Dnp3Flow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            buffers: Buffers::default(),
         }
     }
+}
 
+impl Dnp3<'_> {
     fn frame(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
@@ -97,7 +114,7 @@ impl Dnp3Flow {
         };
         let mut whole = std::mem::take(&mut self.buffers.fragment);
         whole.clear();
-        match self.session.frame(&frame) {
+        match self.flow.session.frame(&frame) {
             // a segment that completes nothing yet has a row of its own, too
             Assembled::LinkOnly | Assembled::Partial => self.link(cx, &frame),
             Assembled::Whole(fragment) => {
@@ -229,11 +246,11 @@ impl Dnp3Flow {
             } else {
                 Outcome::Partial
             });
-            if let Some(request) = self.session.pending.take_newest_if(|r| r.key == key) {
+            if let Some(request) = self.flow.session.pending.take_newest_if(|r| r.key == key) {
                 head.request_ref = Some(request.mark.pdu);
-                head.latency_us = u64::try_from(now.saturating_sub(request.mark.ts_ns) / 1000).ok();
+                head.latency_us = latency(cx, &request.mark);
                 asked = Some(request.mark);
-                self.session.pending.recycle(request);
+                self.flow.session.pending.recycle(request);
             }
             if let Some(iin) = fragment.iin.filter(|iin| iin & IIN_REFUSED != 0) {
                 head.outcome = Some(Outcome::Error);
@@ -286,7 +303,7 @@ impl Dnp3Flow {
                 function,
                 class,
             };
-            if let Some(evicted) = self.session.pending.insert(key, mark, &[]) {
+            if let Some(evicted) = self.flow.session.pending.insert(key, mark, &[]) {
                 cx.count_pairing_evictions(1);
                 self.unanswered(cx, evicted);
             }
@@ -524,41 +541,6 @@ impl Dnp3Flow {
             );
         }
     }
-
-    /// A row for a request that nobody answered.
-    fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
-        self.clear();
-        let mark = request.mark;
-        let decision = decide(
-            Space::Application,
-            u16::from(mark.function),
-            None,
-            mark.class,
-        );
-        let row = Row {
-            link_source: request.key.outstation,
-            link_destination: request.key.master,
-            crc_ok: true,
-            app_seq: Some(request.key.seq),
-            ..Row::default()
-        };
-        self.plain(decision, mark.class, row);
-        let client = cx.flow.initiator;
-        let head = Head {
-            pdu: cx.next_silent_pdu(),
-            direction: Direction::Response,
-            function_code: u16::from(mark.function),
-            outcome: Some(Outcome::NoResponse),
-            error_code: None,
-            request_ref: Some(mark.pdu),
-            latency_us: u64::try_from(cx.packet.ts_ns.saturating_sub(mark.ts_ns) / 1000).ok(),
-            from_master: client == cx.sender,
-            master: request.key.master,
-            outstation: request.key.outstation,
-        };
-        self.emit(cx, &head);
-        self.session.pending.recycle(request);
-    }
 }
 
 /// Group and variation of an object, as `g30v1`.
@@ -590,23 +572,18 @@ impl ExtendWithin for String {
     }
 }
 
-impl Analyzer for Dnp3Flow {
-    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
-        let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|r| !r.is_empty()) {
-            match dnp3::next_pdu(rest) {
-                Framing::Pdu { len } => {
-                    self.frame(cx, rest.get(..len).unwrap_or(rest));
-                    used += len.max(1);
-                }
-                Framing::NeedMore { .. } => break,
-                Framing::Resync { skip, error } => {
-                    cx.error(Protocol::Dnp3, &error, skip, rest);
-                    used += skip.max(1);
-                }
-            }
-        }
-        used.min(bytes.len())
+impl Dialogue for Dnp3<'_> {
+    const PROTOCOL: Protocol = Protocol::Dnp3;
+    const QUOTES_ON: bool = true;
+    type Key = Key;
+    type Mark = Mark;
+
+    fn next_pdu(bytes: &[u8]) -> Framing {
+        dnp3::next_pdu(bytes)
+    }
+
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        self.frame(cx, bytes);
     }
 
     fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
@@ -617,32 +594,45 @@ impl Analyzer for Dnp3Flow {
         }
     }
 
-    fn gap(&mut self, _: &mut Cx<'_>, _: u64) {
-        self.session.reset();
+    fn gap(&mut self, _: &mut Cx<'_>) {
+        self.flow.session.reset();
     }
 
-    fn tick(&mut self, cx: &mut Cx<'_>) {
-        let (limit, now) = (cx.response_timeout_ns(), cx.packet.ts_ns);
-        while self
-            .session
-            .pending
-            .oldest()
-            .is_some_and(|r| now.saturating_sub(r.mark.ts_ns) > limit)
-        {
-            let Some(request) = self.session.pending.pop() else {
-                break;
-            };
-            self.unanswered(cx, request);
-        }
+    fn pending(&mut self) -> &mut Pending<Key, Mark> {
+        &mut self.flow.session.pending
     }
 
-    fn finish(&mut self, cx: &mut Cx<'_>) {
-        while let Some(request) = self.session.pending.pop() {
-            self.unanswered(cx, request);
-        }
-    }
-
-    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
-        std::mem::swap(&mut self.buffers, &mut buffers.dnp3);
+    fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
+        self.clear();
+        let mark = request.mark;
+        let decision = decide(
+            Space::Application,
+            u16::from(mark.function),
+            None,
+            mark.class,
+        );
+        let row = Row {
+            link_source: request.key.outstation,
+            link_destination: request.key.master,
+            crc_ok: true,
+            app_seq: Some(request.key.seq),
+            ..Row::default()
+        };
+        self.plain(decision, mark.class, row);
+        let client = cx.flow.initiator;
+        let head = Head {
+            pdu: cx.next_silent_pdu(),
+            direction: Direction::Response,
+            function_code: u16::from(mark.function),
+            outcome: Some(Outcome::NoResponse),
+            error_code: None,
+            request_ref: Some(mark.pdu),
+            latency_us: latency(cx, &mark),
+            from_master: client == cx.sender,
+            master: request.key.master,
+            outstation: request.key.outstation,
+        };
+        self.emit(cx, &head);
+        self.flow.session.pending.recycle(request);
     }
 }
