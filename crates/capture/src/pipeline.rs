@@ -1,6 +1,9 @@
 //! Drives a packet through all stages and cuts frames of rows.
 
+mod header;
 mod network;
+mod protocol;
+mod stream;
 mod transport;
 
 use crate::config::Config;

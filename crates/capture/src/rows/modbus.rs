@@ -1,5 +1,6 @@
 //! Modbus to rows: roles, pairing, one row per item.
 
+mod body;
 mod items;
 
 use crate::flow::Side;
