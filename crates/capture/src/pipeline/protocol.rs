@@ -1,7 +1,7 @@
 //! Payload to the flow's protocol, recognising it first if need be.
 
 use super::{Pipeline, context};
-use crate::detect::{Analysis, MAX_TRIES, Recognised, new_analyzer, recognise};
+use crate::detect::{Analysis, Analyzers, MAX_TRIES, Recognised, recognise};
 use crate::flow::{Flow, Side};
 use crate::rows::{PacketInfo, call};
 use telltale_schema::Protocol;
@@ -24,8 +24,8 @@ impl Pipeline {
         }
         let Flow { head, analysis, .. } = flow;
         match analysis {
-            Analysis::Known(_, analyzer) => call(
-                &mut **analyzer,
+            Analysis::Known(analyzers) => call(
+                analyzers.get(),
                 context(&mut self.out, head, info, sender, segment),
                 |a, all, cx| a.stream(all, cx, bytes),
             ),
@@ -47,9 +47,9 @@ impl Pipeline {
             return;
         }
         let Flow { head, analysis, .. } = flow;
-        if let Analysis::Known(_, analyzer) = analysis {
+        if let Analysis::Known(analyzers) = analysis {
             call(
-                &mut **analyzer,
+                analyzers.get(),
                 context(&mut self.out, head, info, sender, segment),
                 |a, all, cx| a.datagram(all, cx, payload),
             );
@@ -76,10 +76,8 @@ impl Pipeline {
         flow.keep_undecided = false;
         match recognise(expected, payload, datagram) {
             Recognised::Yes(kind) => {
-                if let Some(analyzer) = new_analyzer(kind) {
-                    flow.analysis = Analysis::Known(kind, analyzer);
-                    return true;
-                }
+                flow.analysis = Analysis::Known(Analyzers::new(kind));
+                return true;
             }
             Recognised::NeedMore if tries < MAX_TRIES => flow.keep_undecided = true,
             Recognised::NeedMore | Recognised::No if tries >= MAX_TRIES => {

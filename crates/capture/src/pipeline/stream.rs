@@ -84,9 +84,9 @@ impl Pipeline {
             partial.clear();
         }
         let Flow { head, analysis, .. } = flow;
-        if let Analysis::Known(_, analyzer) = analysis {
+        if let Analysis::Known(analyzers) = analysis {
             call(
-                &mut **analyzer,
+                analyzers.get(),
                 context(&mut self.out, head, info, side, segment),
                 |a, all, cx| a.gap(all, cx),
             );
@@ -173,9 +173,9 @@ impl Pipeline {
             self.out.counters.overflow_bytes += partial.len() as u64;
             partial.clear();
             let Flow { head, analysis, .. } = flow;
-            if let Analysis::Known(_, analyzer) = analysis {
+            if let Analysis::Known(analyzers) = analysis {
                 call(
-                    &mut **analyzer,
+                    analyzers.get(),
                     context(&mut self.out, head, info, sender, segment),
                     |a, all, cx| a.gap(all, cx),
                 );

@@ -152,9 +152,9 @@ impl Pipeline {
         if info.ts_ns.saturating_sub(flow.ticked_ns) >= 1_000_000_000 {
             flow.ticked_ns = info.ts_ns;
             let Flow { head, analysis, .. } = &mut *flow;
-            if let Analysis::Known(_, analyzer) = analysis {
+            if let Analysis::Known(analyzers) = analysis {
                 call(
-                    &mut **analyzer,
+                    analyzers.get(),
                     context(&mut self.out, head, info, sender, &segment),
                     |a, all, cx| a.tick(all, cx),
                 );
@@ -265,10 +265,10 @@ pub(super) fn close(
         return;
     }
     let Flow { head, analysis, .. } = flow;
-    if let Analysis::Known(_, analyzer) = analysis {
+    if let Analysis::Known(analyzers) = analysis {
         let sender = head.initiator;
         call(
-            &mut **analyzer,
+            analyzers.get(),
             context(out, head, info, sender, segment),
             |a, all, cx| a.finish(all, cx),
         );
