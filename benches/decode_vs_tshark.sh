@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packets per second of our decoder (one thread, to Arrow rows) and of tshark on
-# the same made captures, read whole by both. PACKETS and FLOWS change their size.
+# the same made captures, read whole by both; a packet may give several rows.
+# PACKETS and FLOWS change the captures' size.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 packets=${PACKETS:-1000000} flows=${FLOWS:-10000}
@@ -16,14 +17,14 @@ for field in frame.number frame.time_epoch ip.src ip.dst tcp.srcport tcp.dstport
     enip.command enip.session cip.service cip.class; do
     fields+=(-e "$field")
 done
-printf '%-8s %14s %14s %8s\n' mix 'tshark p/s' 'telltale p/s' ratio
+printf '%-8s %14s %14s %8s %16s\n' mix 'tshark p/s' 'telltale p/s' ratio 'telltale rows/s'
 for mix in modbus mixed; do
     "$bin/generate" --mix "$mix" --flows "$flows" --packets "$packets" "$folder/$mix.pcap" >&2
     start=$(date +%s.%N)
     read_by_tshark=$(tshark -n -r "$folder/$mix.pcap" -T fields "${fields[@]}" 2>/dev/null | wc -l)
     end=$(date +%s.%N)
-    ours=$("$bin/decode" "$folder/$mix.pcap" 3)
-    awk -v m="$mix" -v n="$read_by_tshark" -v s="$start" -v e="$end" -v o="$ours" \
-        'BEGIN { t = n / (e - s); printf "%-8s %14.0f %14.0f %7.1fx\n", m, t, o, o / t }'
+    read -r ours rows < <("$bin/decode" "$folder/$mix.pcap" 3)
+    awk -v m="$mix" -v n="$read_by_tshark" -v s="$start" -v e="$end" -v o="$ours" -v r="$rows" \
+        'BEGIN { t = n / (e - s); printf "%-8s %14.0f %14.0f %7.1fx %16.0f\n", m, t, o, o / t, r }'
     rm "$folder/$mix.pcap"
 done

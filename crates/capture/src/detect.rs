@@ -1,7 +1,6 @@
 //! Which protocol a flow speaks: decided by what it says. Ports are a hint of
 //! what to try first, and of what was expected when nothing fits.
 
-use crate::rows::Analyzer;
 use telltale_dissect::Probe;
 use telltale_schema::Protocol;
 
@@ -59,6 +58,10 @@ impl Kind {
 pub const MAX_TRIES: u8 = 8;
 
 /// What is known of a flow's protocol.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most flows that live are recognised"
+)]
 pub(crate) enum Analysis {
     /// Nothing yet, after so many payloads.
     Undecided {
@@ -66,7 +69,7 @@ pub(crate) enum Analysis {
         tries: u8,
     },
     /// Recognised.
-    Known(Kind, Box<dyn Analyzer>),
+    Known(Analyzers),
     /// Given up.
     Opaque,
 }
@@ -80,7 +83,7 @@ impl Default for Analysis {
 impl Analysis {
     pub(crate) fn kind(&self) -> Option<Kind> {
         match self {
-            Self::Known(kind, _) => Some(*kind),
+            Self::Known(analyzers) => Some(analyzers.kind()),
             _ => None,
         }
     }
@@ -115,5 +118,5 @@ pub(crate) fn recognise(expected: Option<Kind>, payload: &[u8], datagram: bool) 
 }
 
 mod registry;
-pub(crate) use registry::new_analyzer;
+pub(crate) use registry::Analyzers;
 use registry::probe;

@@ -5,15 +5,19 @@
 //! last packet, so that the one idle longest is found at once, for time-outs and
 //! when the table is full.
 
+mod id;
+mod table;
+
 use crate::detect::Analysis;
 use crate::ip::Address;
 use crate::tcp::Stream;
-use base64::Engine as _;
-use hashbrown::HashTable;
 use rustc_hash::FxHasher;
-use sha1::{Digest as _, Sha1};
 use std::hash::Hasher as _;
 use telltale_schema::{FlowState, RoleSource, Transport};
+
+pub use id::CommunityId;
+use id::flow_id;
+pub(crate) use table::FlowTable;
 
 /// One of the two ends of a flow; `A` is the lower address and port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +140,7 @@ pub struct FlowHead {
     /// Number of the flow: depends on its ends and its first packet only.
     pub id: u64,
     /// Community ID 1.0.
-    pub community_id: String,
+    pub community_id: CommunityId,
     /// Number of the flow's next row.
     pub ordinal: u64,
     /// State.
@@ -195,167 +199,6 @@ pub(crate) struct Flow {
     pub last_packet: u64,
 }
 
-const NONE: u32 = u32::MAX;
-
-/// Place of a flow. What every packet asks for is here and not in the flow, so
-/// that finding one and keeping the order of use touch few cache lines.
-struct Slot {
-    flow: Option<Box<Flow>>,
-    hash: u64,
-    /// Time of the flow's last packet, nanoseconds.
-    last_ns: i64,
-    newer: u32,
-    older: u32,
-}
-
-/// All living flows.
-pub(crate) struct FlowTable {
-    /// Places by the hash of the flow's key.
-    index: HashTable<u32>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    newest: u32,
-    oldest: u32,
-}
-
-impl FlowTable {
-    pub(crate) fn new() -> Self {
-        Self {
-            index: HashTable::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            newest: NONE,
-            oldest: NONE,
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.index.len()
-    }
-
-    pub(crate) fn find(&self, key: &Key) -> Option<u32> {
-        let hash = key.hash();
-        let same = |at: &u32| {
-            self.slots.get(*at as usize).is_some_and(|slot| {
-                slot.hash == hash && slot.flow.as_ref().is_some_and(|flow| flow.key == *key)
-            })
-        };
-        self.index.find(hash, same).copied()
-    }
-
-    pub(crate) fn get(&mut self, at: u32) -> Option<&mut Flow> {
-        self.slots.get_mut(at as usize)?.flow.as_deref_mut()
-    }
-
-    pub(crate) fn insert(&mut self, flow: Box<Flow>) -> u32 {
-        let slot = Slot {
-            hash: flow.key.hash(),
-            last_ns: flow.head.last_ns,
-            flow: Some(flow),
-            newer: NONE,
-            older: NONE,
-        };
-        let hash = slot.hash;
-        let at = match self.free.pop() {
-            Some(at) => {
-                if let Some(place) = self.slots.get_mut(at as usize) {
-                    *place = slot;
-                }
-                at
-            }
-            None => {
-                self.slots.push(slot);
-                u32::try_from(self.slots.len() - 1).unwrap_or(NONE - 1)
-            }
-        };
-        let slots = &self.slots;
-        self.index.insert_unique(hash, at, |at| {
-            slots.get(*at as usize).map_or(0, |slot| slot.hash)
-        });
-        self.link(at);
-        at
-    }
-
-    /// Takes a flow out of its slot for a while; its place and age stay.
-    pub(crate) fn take(&mut self, at: u32) -> Option<Box<Flow>> {
-        self.slots.get_mut(at as usize)?.flow.take()
-    }
-
-    /// Puts a taken flow back.
-    pub(crate) fn put(&mut self, at: u32, flow: Box<Flow>) {
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.flow = Some(flow);
-        }
-    }
-
-    pub(crate) fn remove(&mut self, at: u32) -> Option<Box<Flow>> {
-        let slot = self.slots.get_mut(at as usize)?;
-        let flow = slot.flow.take()?;
-        if let Ok(entry) = self.index.find_entry(slot.hash, |other| *other == at) {
-            entry.remove();
-        }
-        self.unlink(at);
-        self.free.push(at);
-        Some(flow)
-    }
-
-    /// Marks a flow as the one used last, with its last packet at `last_ns`.
-    pub(crate) fn touch(&mut self, at: u32, last_ns: i64) {
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.last_ns = slot.last_ns.max(last_ns);
-        }
-        if self.newest != at {
-            self.unlink(at);
-            self.link(at);
-        }
-    }
-
-    /// The flow idle longest, with the time of its last packet.
-    pub(crate) fn oldest(&self) -> Option<(u32, i64)> {
-        let slot = self.slots.get(self.oldest as usize)?;
-        Some((self.oldest, slot.last_ns))
-    }
-
-    /// All flows, from the one idle longest.
-    pub(crate) fn oldest_first(&self) -> Vec<u32> {
-        let mut all = Vec::with_capacity(self.len());
-        let mut at = self.oldest;
-        while let Some(slot) = self.slots.get(at as usize) {
-            all.push(at);
-            at = slot.newer;
-        }
-        all
-    }
-
-    fn link(&mut self, at: u32) {
-        let before = self.newest;
-        if let Some(slot) = self.slots.get_mut(at as usize) {
-            slot.older = before;
-            slot.newer = NONE;
-        }
-        match self.slots.get_mut(before as usize) {
-            Some(slot) => slot.newer = at,
-            None => self.oldest = at,
-        }
-        self.newest = at;
-    }
-
-    fn unlink(&mut self, at: u32) {
-        let Some(slot) = self.slots.get(at as usize) else {
-            return;
-        };
-        let (newer, older) = (slot.newer, slot.older);
-        match self.slots.get_mut(newer as usize) {
-            Some(slot) => slot.older = older,
-            None => self.newest = older,
-        }
-        match self.slots.get_mut(older as usize) {
-            Some(slot) => slot.newer = newer,
-            None => self.oldest = newer,
-        }
-    }
-}
-
 /// What the first packet of a flow says of it.
 pub(crate) struct Opening {
     pub sender: Side,
@@ -391,7 +234,7 @@ impl Flow {
                 initiator_source,
                 transport,
                 id: flow_id(&key, opening.first_ns),
-                community_id: community_id(&key),
+                community_id: CommunityId::new(&key),
                 ordinal: 0,
                 state: if transport == Transport::Tcp {
                     FlowState::Midstream
@@ -463,48 +306,6 @@ pub(crate) fn next_state(head: &FlowHead, sender: Side, flags: u8) -> FlowState 
     }
 }
 
-fn v4_of(ip: &Address) -> Option<[u8; 4]> {
-    match ip {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Some([*a, *b, *c, *d]),
-        _ => None,
-    }
-}
-
-fn feed(sha: &mut Sha1, key: &Key) {
-    for end in [&key.a, &key.b] {
-        match v4_of(&end.ip) {
-            Some(v4) => sha.update(v4),
-            None => sha.update(end.ip),
-        }
-    }
-    sha.update([key.protocol, 0]);
-    if let (Some(a), Some(b)) = (key.a.port, key.b.port) {
-        sha.update(a.to_be_bytes());
-        sha.update(b.to_be_bytes());
-    }
-}
-
-/// Community ID flow hashing, version 1, seed 0 (corelight/community-id-spec).
-fn community_id(key: &Key) -> String {
-    let mut sha = Sha1::new();
-    sha.update([0, 0]);
-    feed(&mut sha, key);
-    let mut text = String::with_capacity(30);
-    text.push_str("1:");
-    base64::engine::general_purpose::STANDARD.encode_string(sha.finalize(), &mut text);
-    text
-}
-
-fn flow_id(key: &Key, first_ns: i64) -> u64 {
-    let mut sha = Sha1::new();
-    sha.update(first_ns.to_be_bytes());
-    sha.update(key.segment.to_be_bytes());
-    feed(&mut sha, key);
-    let hash = sha.finalize();
-    hash.first_chunk::<8>()
-        .map_or(0, |b| u64::from_be_bytes(*b))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -517,7 +318,7 @@ mod tests {
         }
     }
 
-    fn flow(n: u16) -> Box<Flow> {
+    pub(super) fn flow(n: u16) -> Box<Flow> {
         let (key, sender) = Key::new(end(1, n), end(2, 502), 6, 0);
         Flow::new(
             key,
@@ -530,39 +331,6 @@ mod tests {
                 server_by_port: None,
             },
         )
-    }
-
-    #[test]
-    fn community_id_of_the_specification() {
-        // baseline of community-id-spec: 128.232.110.120:34855 > 66.35.250.204:80, TCP
-        let a = Endpoint {
-            ip: map_v4([128, 232, 110, 120]),
-            port: Some(34855),
-        };
-        let b = Endpoint {
-            ip: map_v4([66, 35, 250, 204]),
-            port: Some(80),
-        };
-        for (src, dst) in [(a, b), (b, a)] {
-            let (key, _) = Key::new(src, dst, 6, 0);
-            assert_eq!(community_id(&key), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
-        }
-    }
-
-    #[test]
-    fn table_keeps_the_order_of_use() {
-        let mut table = FlowTable::new();
-        let at: Vec<u32> = (0..4).map(|n| table.insert(flow(n))).collect();
-        table.touch(at[0], 5);
-        table.touch(at[2], 6);
-        assert_eq!(table.oldest_first(), [at[1], at[3], at[0], at[2]]);
-        assert!(table.remove(at[3]).is_some());
-        assert_eq!(table.oldest().map(|o| o.0), Some(at[1]));
-        table.remove(at[1]);
-        assert_eq!(table.oldest_first(), [at[0], at[2]]);
-        let again = table.insert(flow(9));
-        assert_eq!(table.oldest_first(), [at[0], at[2], again]);
-        assert_eq!(table.len(), 3);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Drives a packet through all stages and cuts frames of rows.
 
+mod header;
 mod network;
+mod protocol;
+mod stream;
 mod transport;
 
 use crate::config::Config;
@@ -11,7 +14,7 @@ use crate::flow::{FlowTable, Side};
 use crate::ip::Defrag;
 use crate::link::{self, LinkError};
 use crate::reader::Packet;
-use crate::rows::{Buffers, Cx, Out, PacketInfo, arp, packet_error};
+use crate::rows::{Cx, Out, PacketInfo, arp, packet_error};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use telltale_schema::{Builders, Common, EndReason, ErrorLayer, Frame, Protocol};
@@ -91,7 +94,7 @@ impl Pipeline {
             capture_file: "".into(),
             password_key: config.password_key,
             response_timeout_ns: config.response_timeout_ns,
-            buffers: Buffers::default(),
+            buffers: Some(Box::default()),
         };
         Self {
             out,

@@ -24,15 +24,33 @@ pub enum Offer<'a> {
 pub struct Stream<T> {
     next: Option<u32>,
     syn: Option<u32>,
-    waiting: Vec<(u32, Vec<u8>, T)>,
-    waiting_bytes: usize,
-    hole_since: i64,
+    /// Most streams never have a hole: kept apart, so that a flow stays small.
+    holes: Option<Box<Holes<T>>>,
     /// Bytes seen again.
     pub retransmitted: u64,
     /// Segments that brought bytes seen before.
     pub retransmissions: u32,
     /// Holes given up.
     pub gaps: u32,
+}
+
+/// Segments behind a hole.
+#[derive(Debug)]
+struct Holes<T> {
+    /// Sequence number, bytes and origin, in the order of the stream.
+    waiting: Vec<(u32, Vec<u8>, T)>,
+    bytes: usize,
+    since: i64,
+}
+
+impl<T> Default for Holes<T> {
+    fn default() -> Self {
+        Self {
+            waiting: Vec::new(),
+            bytes: 0,
+            since: 0,
+        }
+    }
 }
 
 fn distance(from: u32, to: u32) -> i32 {
@@ -60,7 +78,7 @@ impl<T> Stream<T> {
     /// Bytes that wait behind a hole.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
+        self.holes.as_ref().map_or(0, |holes| holes.bytes)
     }
 
     /// Takes a segment that arrived at `now` (nanoseconds of event time).
@@ -94,13 +112,14 @@ impl<T> Stream<T> {
                 }
             };
         }
-        if self.waiting.is_empty() {
-            self.hole_since = now;
+        let holes = self.holes.get_or_insert_default();
+        if holes.waiting.is_empty() {
+            holes.since = now;
         }
-        let at = self
+        let at = holes
             .waiting
             .partition_point(|(s, _, _)| distance(*s, seq) > 0);
-        match self.waiting.get(at) {
+        match holes.waiting.get(at) {
             Some((s, bytes, _)) if *s == seq && bytes.len() >= payload.len() => {
                 self.retransmissions += 1;
                 self.retransmitted += payload.len() as u64;
@@ -108,22 +127,23 @@ impl<T> Stream<T> {
             }
             _ => {}
         }
-        self.waiting_bytes += payload.len();
-        self.waiting.insert(at, (seq, payload.to_vec(), tag));
+        holes.bytes += payload.len();
+        holes.waiting.insert(at, (seq, payload.to_vec(), tag));
         Offer::Waits
     }
 
     /// The next waiting bytes, if the hole before them is filled.
     pub fn ready(&mut self) -> Option<(Vec<u8>, T)> {
+        let holes = self.holes.as_mut()?;
         loop {
             let next = self.next?;
-            let (seq, _, _) = self.waiting.first()?;
+            let (seq, _, _) = holes.waiting.first()?;
             let ahead = distance(next, *seq);
             if ahead > 0 {
                 return None;
             }
-            let (_, mut bytes, tag) = self.waiting.remove(0);
-            self.waiting_bytes -= bytes.len();
+            let (_, mut bytes, tag) = holes.waiting.remove(0);
+            holes.bytes -= bytes.len();
             let known = usize::try_from(-i64::from(ahead))
                 .unwrap_or(usize::MAX)
                 .min(bytes.len());
@@ -146,29 +166,32 @@ impl<T> Stream<T> {
         limit: usize,
         acknowledged: Option<u32>,
     ) -> bool {
-        let Some((first, _, _)) = self.waiting.first() else {
+        let Some(holes) = &self.holes else {
             return false;
         };
-        let age = now.saturating_sub(self.hole_since);
+        let Some((first, _, _)) = holes.waiting.first() else {
+            return false;
+        };
+        let age = now.saturating_sub(holes.since);
         let known_lost = acknowledged.is_some_and(|ack| distance(*first, ack) > 0)
-            && (age > hole_ns / 2000 || self.waiting.len() >= 16);
-        self.waiting_bytes > limit || age > hole_ns || known_lost
+            && (age > hole_ns / 2000 || holes.waiting.len() >= 16);
+        holes.bytes > limit || age > hole_ns || known_lost
     }
 
     /// Steps over the oldest hole; how many bytes were lost. Then ask [`Stream::ready`].
     pub fn give_up(&mut self, now: i64) -> Option<u64> {
-        let (seq, _, _) = self.waiting.first()?;
+        let holes = self.holes.as_mut()?;
+        let (seq, _, _) = holes.waiting.first()?;
         let lost = self.next.map_or(0, |next| distance(next, *seq).max(0));
         self.next = Some(*seq);
-        self.hole_since = now;
+        holes.since = now;
         self.gaps += 1;
         u64::try_from(lost).ok()
     }
 
     /// Forgets what waits.
     pub fn clear(&mut self) {
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        self.holes = None;
     }
 }
 

@@ -2,6 +2,10 @@
 
 use super::Kind;
 use crate::rows::Analyzer;
+use crate::rows::cip::CipFlow;
+use crate::rows::dnp3::Dnp3Flow;
+use crate::rows::modbus::ModbusFlow;
+use crate::rows::s7comm::S7commFlow;
 use telltale_dissect::Probe;
 
 /// Asks a protocol whether these bytes are its own.
@@ -17,12 +21,44 @@ pub(crate) fn probe(kind: Kind, payload: &[u8], expected: bool, datagram: bool) 
     }
 }
 
-/// A new analyzer for a flow.
-pub(crate) fn new_analyzer(kind: Kind) -> Option<Box<dyn Analyzer>> {
-    match kind {
-        Kind::Modbus => Some(Box::new(crate::rows::modbus::ModbusFlow::new())),
-        Kind::S7comm => Some(Box::new(crate::rows::s7comm::S7commFlow::new())),
-        Kind::Cip => Some(Box::new(crate::rows::cip::CipFlow::new())),
-        Kind::Dnp3 => Some(Box::new(crate::rows::dnp3::Dnp3Flow::new())),
+/// What a flow keeps of its protocol, without a detour over the heap.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most flows that live speak one of them"
+)]
+pub(crate) enum Analyzers {
+    Modbus(ModbusFlow),
+    S7comm(S7commFlow),
+    Cip(CipFlow),
+    Dnp3(Dnp3Flow),
+}
+
+impl Analyzers {
+    /// For a new flow.
+    pub(crate) fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Modbus => Self::Modbus(ModbusFlow::new()),
+            Kind::S7comm => Self::S7comm(S7commFlow::new()),
+            Kind::Cip => Self::Cip(CipFlow::new()),
+            Kind::Dnp3 => Self::Dnp3(Dnp3Flow::new()),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Modbus(_) => Kind::Modbus,
+            Self::S7comm(_) => Kind::S7comm,
+            Self::Cip(_) => Kind::Cip,
+            Self::Dnp3(_) => Kind::Dnp3,
+        }
+    }
+
+    pub(crate) fn get(&mut self) -> &mut dyn Analyzer {
+        match self {
+            Self::Modbus(flow) => flow,
+            Self::S7comm(flow) => flow,
+            Self::Cip(flow) => flow,
+            Self::Dnp3(flow) => flow,
+        }
     }
 }

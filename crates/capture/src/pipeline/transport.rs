@@ -1,80 +1,15 @@
-//! From the transport header to the protocol: flows, streams, recognition.
+//! From the transport header to the flow, and a flow's begin and end.
 
+use super::header::{Header, tcp, udp};
 use super::{Pipeline, context};
-use crate::detect::{Analysis, Kind, MAX_TRIES, Recognised, new_analyzer, recognise};
+use crate::detect::{Analysis, Kind};
 use crate::flow::{ACK, Endpoint, Flow, Key, Opening, SYN, Side, next_state};
 use crate::ip::Ip;
 use crate::rows::{Out, PacketInfo, call, flow as flow_rows};
-use crate::tcp::Offer;
-use telltale_schema::{EndReason, ErrorLayer, FlowKind, FlowState, Protocol};
-
-/// Bytes of an incomplete PDU that one direction may hold.
-const MAX_PARTIAL: usize = 128 << 10;
-
-/// The parts of a transport header that matter.
-struct Header<'a> {
-    src_port: u16,
-    dst_port: u16,
-    seq: u32,
-    ack: u32,
-    flags: u8,
-    payload: &'a [u8],
-}
-
-fn tcp(bytes: &[u8]) -> Option<Header<'_>> {
-    let h = bytes.first_chunk::<20>()?;
-    let [
-        s0,
-        s1,
-        d0,
-        d1,
-        q0,
-        q1,
-        q2,
-        q3,
-        a0,
-        a1,
-        a2,
-        a3,
-        offset,
-        flags,
-        ..,
-    ] = *h;
-    let header = usize::from(offset >> 4) * 4;
-    Some(Header {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        seq: u32::from_be_bytes([q0, q1, q2, q3]),
-        ack: u32::from_be_bytes([a0, a1, a2, a3]),
-        flags,
-        payload: if header < 20 {
-            return None;
-        } else {
-            bytes.get(header..)?
-        },
-    })
-}
-
-fn udp(bytes: &[u8]) -> Option<Header<'_>> {
-    let (h, rest) = bytes.split_first_chunk::<8>()?;
-    let [s0, s1, d0, d1, l0, l1, ..] = *h;
-    let len = usize::from(u16::from_be_bytes([l0, l1]));
-    let payload = match len {
-        0..8 => rest,
-        _ => rest.get(..len - 8).unwrap_or(rest),
-    };
-    Some(Header {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        seq: 0,
-        ack: 0,
-        flags: 0,
-        payload,
-    })
-}
+use telltale_schema::{EndReason, ErrorLayer, FlowKind, FlowState};
 
 impl Pipeline {
-    fn known_port(&self, port: u16) -> Option<Kind> {
+    pub(super) fn known_port(&self, port: u16) -> Option<Kind> {
         self.config
             .ports
             .get(&port)
@@ -217,11 +152,11 @@ impl Pipeline {
         if info.ts_ns.saturating_sub(flow.ticked_ns) >= 1_000_000_000 {
             flow.ticked_ns = info.ts_ns;
             let Flow { head, analysis, .. } = &mut *flow;
-            if let Analysis::Known(_, analyzer) = analysis {
+            if let Analysis::Known(analyzers) = analysis {
                 call(
-                    &mut **analyzer,
+                    analyzers.get(),
                     context(&mut self.out, head, info, sender, &segment),
-                    |a, cx| a.tick(cx),
+                    |a, all, cx| a.tick(all, cx),
                 );
             }
         }
@@ -280,282 +215,6 @@ impl Pipeline {
         };
         self.flows.insert(Flow::new(key, &opening))
     }
-
-    fn segment(
-        &mut self,
-        flow: &mut Flow,
-        info: PacketInfo,
-        sender: Side,
-        h: &Header<'_>,
-        segment: &str,
-    ) {
-        // what this packet acknowledges came before it: a question behind a hole
-        // is delivered before its answer
-        self.give_up_holes(flow, info, sender.other(), segment);
-        let Some(stream) = flow.streams.get_mut(sender.index()) else {
-            return;
-        };
-        let mut seq = h.seq;
-        if h.flags & SYN != 0 {
-            stream.syn(seq);
-            seq = seq.wrapping_add(1);
-        }
-        if h.payload.is_empty() && stream.waiting_bytes() == 0 {
-            return;
-        }
-        let (waited, retransmitted) = (stream.waiting_bytes(), stream.retransmitted);
-        let offer = stream.offer(seq, h.payload, info.ts_ns, info);
-        self.out.counters.retransmitted_bytes += stream.retransmitted - retransmitted;
-        self.waiting_bytes = self.waiting_bytes + stream.waiting_bytes() - waited;
-        if let Offer::Deliver(bytes) = offer {
-            self.deliver(flow, info, sender, bytes, segment);
-            self.deliver_ready(flow, Some(info), sender, segment);
-        }
-        self.give_up_holes(flow, info, sender, segment);
-        self.give_up_holes(flow, info, sender.other(), segment);
-    }
-
-    /// Gives up the holes of a direction that will not be filled any more.
-    fn give_up_holes(&mut self, flow: &mut Flow, info: PacketInfo, side: Side, segment: &str) {
-        let acknowledged = flow
-            .acknowledged
-            .get(side.other().index())
-            .copied()
-            .flatten();
-        let over = self.waiting_bytes > self.config.reassembly_bytes;
-        while let Some(stream) = flow.streams.get_mut(side.index()) {
-            if stream.waiting_bytes() == 0
-                || !(over
-                    || stream.hopeless(
-                        info.ts_ns,
-                        self.config.hole_ns,
-                        self.config.reassembly_bytes_per_flow,
-                        acknowledged,
-                    ))
-            {
-                break;
-            }
-            self.step_over(flow, info, side, segment);
-        }
-    }
-
-    /// Gives up the oldest hole of a direction and goes on behind it.
-    fn step_over(&mut self, flow: &mut Flow, info: PacketInfo, side: Side, segment: &str) {
-        let Some(lost) = flow
-            .streams
-            .get_mut(side.index())
-            .and_then(|s| s.give_up(info.ts_ns))
-        else {
-            return;
-        };
-        self.out.counters.gaps += 1;
-        self.out.counters.gap_bytes += lost;
-        if let Some(partial) = flow.partial.get_mut(side.index()) {
-            partial.clear();
-        }
-        let Flow { head, analysis, .. } = flow;
-        if let Analysis::Known(_, analyzer) = analysis {
-            call(
-                &mut **analyzer,
-                context(&mut self.out, head, info, side, segment),
-                |a, cx| a.gap(cx, lost),
-            );
-        }
-        self.deliver_ready(flow, None, side, segment);
-    }
-
-    /// Delivers what waited and is next now. `filler` is the packet that filled
-    /// the hole; where the hole was given up, each packet counts as itself.
-    fn deliver_ready(
-        &mut self,
-        flow: &mut Flow,
-        filler: Option<PacketInfo>,
-        side: Side,
-        segment: &str,
-    ) {
-        while let Some(stream) = flow.streams.get_mut(side.index()) {
-            let waited = stream.waiting_bytes();
-            let Some((bytes, own)) = stream.ready() else {
-                self.waiting_bytes = self
-                    .waiting_bytes
-                    .saturating_sub(waited - stream.waiting_bytes());
-                break;
-            };
-            self.waiting_bytes = self
-                .waiting_bytes
-                .saturating_sub(waited - stream.waiting_bytes());
-            // a row is never older than the watermark that was given out
-            let own = PacketInfo {
-                ts_ns: own.ts_ns.max(self.watermark),
-                ..own
-            };
-            self.deliver(flow, filler.unwrap_or(own), side, &bytes, segment);
-        }
-    }
-
-    /// Delivers all that waits, holes or not: the flow is over.
-    pub(super) fn drain_streams(&mut self, flow: &mut Flow, info: PacketInfo) {
-        let segment = self.segments.name(flow.key.segment()).clone();
-        for side in [Side::A, Side::B] {
-            while flow
-                .streams
-                .get(side.index())
-                .is_some_and(|s| s.waiting_bytes() > 0)
-            {
-                self.step_over(flow, info, side, &segment);
-            }
-        }
-    }
-
-    /// The next bytes of a stream.
-    fn deliver(
-        &mut self,
-        flow: &mut Flow,
-        info: PacketInfo,
-        sender: Side,
-        bytes: &[u8],
-        segment: &str,
-    ) {
-        if let Some(t) = flow.head.traffic.get_mut(sender.index()) {
-            t.payload += bytes.len() as u64;
-        }
-        if matches!(flow.analysis, Analysis::Opaque) {
-            return;
-        }
-        let mut partial = flow
-            .partial
-            .get_mut(sender.index())
-            .map(std::mem::take)
-            .unwrap_or_default();
-        let used = if partial.is_empty() {
-            let used = self
-                .analyse(flow, info, sender, bytes, segment)
-                .min(bytes.len());
-            partial.extend_from_slice(bytes.get(used..).unwrap_or_default());
-            0
-        } else {
-            partial.extend_from_slice(bytes);
-            self.analyse(flow, info, sender, &partial, segment)
-                .min(partial.len())
-        };
-        partial.drain(..used);
-        if partial.len() > MAX_PARTIAL {
-            self.out.counters.overflow_bytes += partial.len() as u64;
-            let lost = partial.len() as u64;
-            partial.clear();
-            let Flow { head, analysis, .. } = flow;
-            if let Analysis::Known(_, analyzer) = analysis {
-                call(
-                    &mut **analyzer,
-                    context(&mut self.out, head, info, sender, segment),
-                    |a, cx| a.gap(cx, lost),
-                );
-            }
-        }
-        if matches!(flow.analysis, Analysis::Opaque) {
-            partial = Vec::new();
-        }
-        if let Some(place) = flow.partial.get_mut(sender.index()) {
-            *place = partial;
-        }
-    }
-
-    /// Hands stream bytes to the flow's protocol, recognising it first if need be.
-    fn analyse(
-        &mut self,
-        flow: &mut Flow,
-        info: PacketInfo,
-        sender: Side,
-        bytes: &[u8],
-        segment: &str,
-    ) -> usize {
-        if let Analysis::Undecided { .. } = flow.analysis
-            && !self.decide(flow, info, sender, bytes, segment, false)
-        {
-            // an expected protocol may need more bytes; anything else is not kept
-            return if flow.keep_undecided { 0 } else { bytes.len() };
-        }
-        let Flow { head, analysis, .. } = flow;
-        match analysis {
-            Analysis::Known(_, analyzer) => call(
-                &mut **analyzer,
-                context(&mut self.out, head, info, sender, segment),
-                |a, cx| a.stream(cx, bytes),
-            ),
-            _ => bytes.len(),
-        }
-    }
-
-    fn message(
-        &mut self,
-        flow: &mut Flow,
-        info: PacketInfo,
-        sender: Side,
-        payload: &[u8],
-        segment: &str,
-    ) {
-        if let Analysis::Undecided { .. } = flow.analysis
-            && !self.decide(flow, info, sender, payload, segment, true)
-        {
-            return;
-        }
-        let Flow { head, analysis, .. } = flow;
-        if let Analysis::Known(_, analyzer) = analysis {
-            call(
-                &mut **analyzer,
-                context(&mut self.out, head, info, sender, segment),
-                |a, cx| a.datagram(cx, payload),
-            );
-        }
-    }
-
-    /// Looks at a payload of an undecided flow; true when its protocol is known now.
-    fn decide(
-        &mut self,
-        flow: &mut Flow,
-        info: PacketInfo,
-        sender: Side,
-        payload: &[u8],
-        segment: &str,
-        datagram: bool,
-    ) -> bool {
-        let Analysis::Undecided { tries } = &mut flow.analysis else {
-            return true;
-        };
-        *tries += 1;
-        let tries = *tries;
-        let ports = [flow.head.a.port, flow.head.b.port].into_iter().flatten();
-        let expected = ports.filter_map(|p| self.known_port(p)).next();
-        flow.keep_undecided = false;
-        match recognise(expected, payload, datagram) {
-            Recognised::Yes(kind) => {
-                if let Some(analyzer) = new_analyzer(kind) {
-                    flow.analysis = Analysis::Known(kind, analyzer);
-                    return true;
-                }
-            }
-            Recognised::NeedMore if tries < MAX_TRIES => flow.keep_undecided = true,
-            Recognised::NeedMore | Recognised::No if tries >= MAX_TRIES => {
-                flow.analysis = Analysis::Opaque;
-            }
-            Recognised::NeedMore | Recognised::No => {}
-        }
-        if let (Some(kind), 1, false) = (expected, tries, flow.keep_undecided) {
-            let error = telltale_dissect::Error::new(
-                "TT-DET-001",
-                "the port's usual protocol is not what is spoken here",
-                0,
-            );
-            let protocol: Protocol = kind.protocol();
-            context(&mut self.out, &mut flow.head, info, sender, segment).error(
-                protocol,
-                &error,
-                payload.len(),
-                payload,
-            );
-        }
-        false
-    }
 }
 
 /// Writes a flow row.
@@ -606,12 +265,12 @@ pub(super) fn close(
         return;
     }
     let Flow { head, analysis, .. } = flow;
-    if let Analysis::Known(_, analyzer) = analysis {
+    if let Analysis::Known(analyzers) = analysis {
         let sender = head.initiator;
         call(
-            &mut **analyzer,
+            analyzers.get(),
             context(out, head, info, sender, segment),
-            |a, cx| a.finish(cx),
+            |a, all, cx| a.finish(all, cx),
         );
     }
     flow.head.ended = true;

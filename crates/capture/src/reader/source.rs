@@ -32,7 +32,7 @@ pub(super) struct Source {
     total: u64,
 }
 
-const CHUNK: usize = 1 << 18;
+const CHUNK: usize = 1 << 16;
 
 impl Source {
     pub(super) fn new(input: Box<dyn Read + Send>) -> Self {

@@ -1,29 +1,26 @@
 //! DNP3 to rows: roles by the DIR bit, fragments, pairing, one row per object
 //! header and, for controls, per point.
 
-use crate::rows::scratch::{append_bytes, bounds, number, opt, put};
-use crate::rows::{Analyzer, Cx, Lent};
-use telltale_dissect::dnp3::{
-    self, Assembled, FileObject, Fragment, Frame, Key, Object, Range, Session,
-};
-use telltale_dissect::pending::Request;
+mod emit;
+mod object;
+
+use crate::rows::Cx;
+use crate::rows::talk::{Asked, Dialogue, Speaker, Talk, latency};
+use telltale_dissect::dnp3::{self, Assembled, Fragment, Frame, Key, Session};
+use telltale_dissect::pending::{Pending, Request};
 use telltale_dissect::{Error, Framing};
 use telltale_schema::dnp3::{ObjectClass, Row, Space, decide};
-use telltale_schema::{Common, Decision, Direction, Outcome, Protocol, RoleSource};
+use telltale_schema::{Decision, Direction, Outcome, Protocol};
 
 /// What comes back with a response.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+pub(crate) struct Mark {
     pdu: u64,
     ts_ns: i64,
     function: u8,
     class: ObjectClass,
 }
 
-/// Points whose values are kept of one object header.
-const MAX_POINTS: usize = 4096;
-/// Indexes that are written out in an object's text.
-const NAMED_INDEXES: usize = 8;
 /// Rows that one fragment may yield; the rest of its points is left out.
 const MAX_ROWS: usize = 4096;
 /// First of the broadcast addresses (IEEE 1815-2012, 9.2.5.2).
@@ -64,8 +61,23 @@ struct Head {
 /// DNP3 on one flow.
 pub(crate) struct Dnp3Flow {
     session: Session<Mark>,
-    buffers: Lent<Buffers>,
 }
+
+impl Asked for Mark {
+    fn ts_ns(&self) -> i64 {
+        self.ts_ns
+    }
+}
+
+impl Speaker for Dnp3Flow {
+    type Buffers = Buffers;
+
+    fn buffers(all: &mut crate::rows::Buffers) -> &mut Buffers {
+        &mut all.dnp3
+    }
+}
+
+type Dnp3<'a> = Talk<'a, Dnp3Flow>;
 
 /// What the rows of a fragment are made in.
 #[derive(Default)]
@@ -83,10 +95,11 @@ impl Dnp3Flow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            buffers: Lent::none(),
         }
     }
+}
 
+impl Dnp3<'_> {
     fn frame(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
         let frame = match Frame::parse(bytes) {
             Ok(frame) => frame,
@@ -95,9 +108,9 @@ impl Dnp3Flow {
                 return;
             }
         };
-        let mut whole = std::mem::take(&mut self.buffers.get().fragment);
+        let mut whole = std::mem::take(&mut self.buffers.fragment);
         whole.clear();
-        match self.session.frame(&frame) {
+        match self.flow.session.frame(&frame) {
             // a segment that completes nothing yet has a row of its own, too
             Assembled::LinkOnly | Assembled::Partial => self.link(cx, &frame),
             Assembled::Whole(fragment) => {
@@ -112,15 +125,14 @@ impl Dnp3Flow {
                 cx.error(Protocol::Dnp3, &error, bytes.len(), bytes);
             }
         }
-        self.buffers.get().fragment = whole;
+        self.buffers.fragment = whole;
     }
 
     fn clear(&mut self) {
-        let b = self.buffers.get();
-        b.items.clear();
-        b.names.clear();
-        b.data.clear();
-        b.indexes.clear();
+        self.buffers.items.clear();
+        self.buffers.names.clear();
+        self.buffers.data.clear();
+        self.buffers.indexes.clear();
     }
 
     fn base(frame: &Frame<'_>) -> Row<'static> {
@@ -175,7 +187,7 @@ impl Dnp3Flow {
 
     /// A row about no object.
     fn plain(&mut self, decision: Decision, class: ObjectClass, row: Row<'static>) {
-        self.buffers.get().items.push(Item {
+        self.buffers.items.push(Item {
             decision,
             class,
             row,
@@ -230,11 +242,11 @@ impl Dnp3Flow {
             } else {
                 Outcome::Partial
             });
-            if let Some(request) = self.session.pending.take_newest_if(|r| r.key == key) {
+            if let Some(request) = self.flow.session.pending.take_newest_if(|r| r.key == key) {
                 head.request_ref = Some(request.mark.pdu);
-                head.latency_us = u64::try_from(now.saturating_sub(request.mark.ts_ns) / 1000).ok();
+                head.latency_us = latency(cx, &request.mark);
                 asked = Some(request.mark);
-                self.session.pending.recycle(request);
+                self.flow.session.pending.recycle(request);
             }
             if let Some(iin) = fragment.iin.filter(|iin| iin & IIN_REFUSED != 0) {
                 head.outcome = Some(Outcome::Error);
@@ -256,7 +268,7 @@ impl Dnp3Flow {
         let mut wrong: Option<Error> = None;
         for object in fragment.objects() {
             match object {
-                Ok(object) if self.buffers.get().items.len() < MAX_ROWS => {
+                Ok(object) if self.buffers.items.len() < MAX_ROWS => {
                     self.object(function, &object, row);
                 }
                 Ok(_) => break,
@@ -268,11 +280,10 @@ impl Dnp3Flow {
         }
         let class = self
             .buffers
-            .get()
             .items
             .first()
             .map_or(ObjectClass::None, |i| i.class);
-        if self.buffers.get().items.is_empty() {
+        if self.buffers.items.is_empty() {
             let class = asked.map_or(ObjectClass::None, |m| m.class);
             let decision = decide(Space::Application, u16::from(function), None, class);
             self.plain(decision, class, row);
@@ -288,247 +299,44 @@ impl Dnp3Flow {
                 function,
                 class,
             };
-            if let Some(evicted) = self.session.pending.insert(key, mark, &[]) {
+            if let Some(evicted) = self.flow.session.pending.insert(key, mark, &[]) {
                 cx.count_pairing_evictions(1);
                 self.unanswered(cx, evicted);
             }
         }
     }
+}
 
-    /// Rows of an object header: one, or one per point for controls.
-    fn object(&mut self, function: u8, object: &Object<'_>, base: Row<'static>) {
-        let class = ObjectClass::of_number(u32::from(object.group));
-        let decision = decide(Space::Application, u16::from(function), None, class);
-        let (range_start, range_stop) = match object.range {
-            Range::Span { first, last } => (Some(first), Some(last)),
-            _ => (None, None),
-        };
-        let row = Row {
-            group: Some(object.group),
-            variation: Some(object.variation),
-            qualifier: Some(object.qualifier),
-            range_start,
-            range_stop,
-            ..base
-        };
-        if object.has_data && matches!(object.group, 12 | 41) {
-            self.controls(decision, class, object, row);
-            return;
-        }
-        let b = self.buffers.get();
-        let (data, indexes, text, file) =
-            (b.data.len(), b.indexes.len(), b.names.len(), b.names.len());
-        let mut row = row;
-        let mut first = range_start;
-        let (mut text_at, mut file_at) = ((text, text), (file, file));
-        if let Some(point) = object.points().next() {
-            if first.is_none() && object.is_indexed() {
-                first = Some(point.index);
-            }
-            let at = b.names.len();
-            match object.group {
-                120 => row.auth_user = dnp3::auth_user(object.variation, point.bytes),
-                70 => {
-                    row.file_function = dnp3::file_function(object.variation);
-                    if let Ok(found) = FileObject::read(object.variation, point.bytes) {
-                        append_bytes(&mut b.names, found.name);
-                        file_at = (at, b.names.len());
-                        row.file_size = found.size;
-                    }
-                }
-                0 => {
-                    let attribute = point.attribute();
-                    if let Some(text) = attribute.and_then(|a| a.text()) {
-                        append_bytes(&mut b.names, text);
-                        text_at = (at, b.names.len());
-                    }
-                    #[expect(clippy::cast_precision_loss, reason = "documented: values are f64")]
-                    b.data
-                        .extend(attribute.and_then(|a| a.number()).map(|n| n as f64));
-                }
-                110..=113 => {
-                    append_bytes(&mut b.names, point.bytes);
-                    text_at = (at, b.names.len());
-                }
-                _ => {}
-            }
-        }
-        let points = object.points().take(MAX_POINTS);
-        if object.is_indexed() {
-            for point in points {
-                b.indexes.push(point.index);
-                b.data.extend(point.value);
-            }
-        } else {
-            b.data.extend(points.filter_map(|point| point.value));
-        }
-        let at = b.names.len();
-        if file_at.1 > file_at.0 {
-            put!(&mut b.names, "file:");
-            b.names.extend_from_within_range(file_at);
-        } else {
-            group(&mut b.names, object);
-            match (object.range, b.indexes.get(indexes..)) {
-                (Range::Span { first, last }, _) if first == last => {
-                    b.names.push(':');
-                    number(&mut b.names, first);
-                }
-                (Range::Span { first, last }, _) => {
-                    b.names.push(':');
-                    number(&mut b.names, first);
-                    b.names.push_str("..");
-                    number(&mut b.names, last);
-                }
-                (Range::All, _) => put!(&mut b.names, ":all"),
-                (Range::Count(_), Some(list)) if !list.is_empty() => {
-                    for (n, index) in list.iter().take(NAMED_INDEXES).enumerate() {
-                        b.names.push(if n == 0 { ':' } else { ',' });
-                        number(&mut b.names, *index);
-                    }
-                    if list.len() > NAMED_INDEXES {
-                        put!(&mut b.names, "…");
-                    }
-                }
-                (Range::Count(count), _) => put!(&mut b.names, ":count={count}"),
-            }
-        }
-        b.items.push(Item {
-            decision,
-            class,
-            row,
-            object: (at, b.names.len()),
-            first: first.map(u64::from),
-            count: object.count(),
-            data: (data, b.data.len()),
-            indexes: (indexes, b.indexes.len()),
-            text: text_at,
-            file: file_at,
-            failed: None,
-        });
+impl Dialogue for Dnp3<'_> {
+    const PROTOCOL: Protocol = Protocol::Dnp3;
+    const QUOTES_ON: bool = true;
+    type Key = Key;
+    type Mark = Mark;
+
+    fn next_pdu(bytes: &[u8]) -> Framing {
+        dnp3::next_pdu(bytes)
     }
 
-    fn controls(
-        &mut self,
-        decision: Decision,
-        class: ObjectClass,
-        object: &Object<'_>,
-        base: Row<'static>,
-    ) {
-        let b = self.buffers.get();
-        for point in object.points().take(MAX_POINTS) {
-            if b.items.len() >= MAX_ROWS {
-                break;
-            }
-            let data = b.data.len();
-            let indexes = b.indexes.len();
-            b.indexes.push(point.index);
-            let mut row = base;
-            let mut status = point.flags.filter(|_| object.group == 41);
-            if let Some(crob) = point
-                .crob()
-                .filter(|_| object.group == 12 && object.variation == 1)
-            {
-                row.control_code = Some(crob.code);
-                row.control_op = crob.operation_name();
-                row.trip_close = Some(crob.trip_close_name());
-                row.count = Some(crob.count);
-                row.on_time = Some(crob.on_time);
-                row.off_time = Some(crob.off_time);
-                status = Some(crob.status);
-                let on = matches!(crob.operation(), 1 | 3) || crob.trip_close() == 1;
-                b.data.push(f64::from(u8::from(on)));
-            } else if let Some(value) = point.value {
-                b.data.push(value);
-            }
-            row.control_status = status;
-            let at = b.names.len();
-            group(&mut b.names, object);
-            b.names.push(':');
-            number(&mut b.names, point.index);
-            b.items.push(Item {
-                decision,
-                class,
-                row,
-                object: (at, b.names.len()),
-                first: Some(u64::from(point.index)),
-                count: Some(1),
-                data: (data, b.data.len()),
-                indexes: (indexes, b.indexes.len()),
-                text: (0, 0),
-                file: (0, 0),
-                failed: status.filter(|s| *s != 0).map(u32::from),
-            });
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        self.frame(cx, bytes);
+    }
+
+    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        let used = self.stream(cx, bytes);
+        if let Some(rest) = bytes.get(used..).filter(|r| !r.is_empty()) {
+            let error = Error::new(dnp3::TRUNCATED, "the datagram ends inside a link frame", 0);
+            cx.error(Protocol::Dnp3, &error, rest.len(), rest);
         }
     }
 
-    /// Writes the rows that are at hand.
-    fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        let b = self.buffers.get();
-        b.client.clear();
-        b.server.clear();
-        number(&mut b.client, head.master);
-        number(&mut b.server, head.outstation);
-        let client = if head.from_master {
-            cx.sender
-        } else {
-            cx.sender.other()
-        };
-        let count = b.items.len();
-        let words = |(from, to): (usize, usize)| b.names.get(from..to).and_then(opt);
-        for (index, item) in b.items.iter().enumerate() {
-            let data = b
-                .data
-                .get(item.data.0..item.data.1)
-                .filter(|d| !d.is_empty());
-            let (data_min, data_max) = data.map_or((None, None), bounds);
-            let indexes = b
-                .indexes
-                .get(item.indexes.0..item.indexes.1)
-                .filter(|i| !i.is_empty());
-            let failed = item
-                .failed
-                .filter(|_| head.direction == Direction::Response);
-            let (common, builders) = cx.row(Protocol::Dnp3, client, RoleSource::Protocol);
-            builders.dnp3.append(
-                &Common {
-                    operation: item.decision.operation,
-                    phase: item.decision.phase,
-                    function: item.decision.function,
-                    function_code: Some(head.function_code),
-                    direction: head.direction,
-                    outcome: if failed.is_some() {
-                        Some(Outcome::Error)
-                    } else {
-                        head.outcome
-                    },
-                    error_code: failed.or(head.error_code),
-                    pdu_id: head.pdu,
-                    item_index: u16::try_from(index).unwrap_or(u16::MAX),
-                    item_count: u16::try_from(count).unwrap_or(u16::MAX),
-                    request_ref: head.request_ref,
-                    latency_us: head.latency_us,
-                    client_station: Some(&b.client),
-                    server_station: Some(&b.server),
-                    object: words(item.object),
-                    object_type: (item.class != ObjectClass::None).then(|| item.class.as_str()),
-                    object_first: item.first,
-                    object_count: item.count,
-                    data,
-                    data_min,
-                    data_max,
-                    data_text: words(item.text),
-                    ..common
-                },
-                &Row {
-                    indexes,
-                    file_name: words(item.file),
-                    ..item.row
-                },
-            );
-        }
+    fn gap(&mut self, _: &mut Cx<'_>) {
+        self.flow.session.reset();
     }
 
-    /// A row for a request that nobody answered.
+    fn pending(&mut self) -> &mut Pending<Key, Mark> {
+        &mut self.flow.session.pending
+    }
+
     fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
         self.clear();
         let mark = request.mark;
@@ -554,98 +362,12 @@ impl Dnp3Flow {
             outcome: Some(Outcome::NoResponse),
             error_code: None,
             request_ref: Some(mark.pdu),
-            latency_us: u64::try_from(cx.packet.ts_ns.saturating_sub(mark.ts_ns) / 1000).ok(),
+            latency_us: latency(cx, &mark),
             from_master: client == cx.sender,
             master: request.key.master,
             outstation: request.key.outstation,
         };
         self.emit(cx, &head);
-        self.session.pending.recycle(request);
-    }
-}
-
-/// Group and variation of an object, as `g30v1`.
-fn group(text: &mut String, object: &Object<'_>) {
-    text.push('g');
-    number(text, object.group);
-    text.push('v');
-    number(text, object.variation);
-}
-
-/// Text copied within one buffer.
-trait ExtendWithin {
-    fn extend_from_within_range(&mut self, range: (usize, usize));
-}
-
-impl ExtendWithin for String {
-    fn extend_from_within_range(&mut self, (from, to): (usize, usize)) {
-        if self.is_char_boundary(from) && self.is_char_boundary(to) && from <= to {
-            self.reserve(to - from);
-            let mut at = from;
-            while at < to {
-                let Some(c) = self.get(at..to).and_then(|s| s.chars().next()) else {
-                    break;
-                };
-                self.push(c);
-                at += c.len_utf8();
-            }
-        }
-    }
-}
-
-impl Analyzer for Dnp3Flow {
-    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
-        let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|r| !r.is_empty()) {
-            match dnp3::next_pdu(rest) {
-                Framing::Pdu { len } => {
-                    self.frame(cx, rest.get(..len).unwrap_or(rest));
-                    used += len.max(1);
-                }
-                Framing::NeedMore { .. } => break,
-                Framing::Resync { skip, error } => {
-                    cx.error(Protocol::Dnp3, &error, skip, rest);
-                    used += skip.max(1);
-                }
-            }
-        }
-        used.min(bytes.len())
-    }
-
-    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        let used = self.stream(cx, bytes);
-        if let Some(rest) = bytes.get(used..).filter(|r| !r.is_empty()) {
-            let error = Error::new(dnp3::TRUNCATED, "the datagram ends inside a link frame", 0);
-            cx.error(Protocol::Dnp3, &error, rest.len(), rest);
-        }
-    }
-
-    fn gap(&mut self, _: &mut Cx<'_>, _: u64) {
-        self.session.reset();
-    }
-
-    fn tick(&mut self, cx: &mut Cx<'_>) {
-        let (limit, now) = (cx.response_timeout_ns(), cx.packet.ts_ns);
-        while self
-            .session
-            .pending
-            .oldest()
-            .is_some_and(|r| now.saturating_sub(r.mark.ts_ns) > limit)
-        {
-            let Some(request) = self.session.pending.pop() else {
-                break;
-            };
-            self.unanswered(cx, request);
-        }
-    }
-
-    fn finish(&mut self, cx: &mut Cx<'_>) {
-        while let Some(request) = self.session.pending.pop() {
-            self.unanswered(cx, request);
-        }
-    }
-
-    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
-        std::mem::swap(&mut self.buffers, &mut buffers.dnp3);
+        self.flow.session.pending.recycle(request);
     }
 }

@@ -1,20 +1,22 @@
 //! Modbus to rows: roles, pairing, one row per item.
 
+mod body;
 mod items;
 
 use crate::flow::Side;
+use crate::rows::Cx;
 use crate::rows::scratch::{bounds, number, opt};
-use crate::rows::{Analyzer, Cx, Lent};
+use crate::rows::talk::{Asked, Dialogue, Speaker, Talk, latency};
 use items::Items;
 use telltale_dissect::modbus::{self, Adu, Body, Key, Session, Shape};
-use telltale_dissect::pending::Request;
+use telltale_dissect::pending::{Pending, Request};
 use telltale_dissect::{Error, Framing};
 use telltale_schema::modbus::Row;
 use telltale_schema::{Common, Direction, Outcome, Protocol, RoleSource};
 
 /// What comes back with a response.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+pub(crate) struct Mark {
     pdu: u64,
     ts_ns: i64,
 }
@@ -24,8 +26,23 @@ pub(crate) struct ModbusFlow {
     session: Session<Mark>,
     /// Who asks, as learned from the form of a PDU.
     client: Option<Side>,
-    buffers: Lent<Buffers>,
 }
+
+impl Asked for Mark {
+    fn ts_ns(&self) -> i64 {
+        self.ts_ns
+    }
+}
+
+impl Speaker for ModbusFlow {
+    type Buffers = Buffers;
+
+    fn buffers(all: &mut crate::rows::Buffers) -> &mut Buffers {
+        &mut all.modbus
+    }
+}
+
+type Modbus<'a> = Talk<'a, ModbusFlow>;
 
 /// What the rows of a PDU are made in.
 #[derive(Default)]
@@ -56,13 +73,14 @@ impl ModbusFlow {
         Self {
             session: Session::new(),
             client: None,
-            buffers: Lent::none(),
         }
     }
+}
 
+impl Modbus<'_> {
     fn adu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
         match Adu::parse(bytes) {
-            Ok(adu) => self.pdu(cx, &adu, bytes),
+            Ok(adu) => self.parsed(cx, &adu, bytes),
             Err(error) => cx.error(Protocol::Modbus, &error, bytes.len(), bytes),
         }
     }
@@ -77,11 +95,11 @@ impl ModbusFlow {
             source @ (RoleSource::Syn | RoleSource::Port) => (cx.flow.initiator, source),
             source => {
                 match adu.shape() {
-                    Shape::Request => self.client = Some(cx.sender),
-                    Shape::Response => self.client = Some(cx.sender.other()),
+                    Shape::Request => self.flow.client = Some(cx.sender),
+                    Shape::Response => self.flow.client = Some(cx.sender.other()),
                     Shape::Either | Shape::Neither => {}
                 }
-                match self.client {
+                match self.flow.client {
                     Some(side) => (side, RoleSource::Protocol),
                     None => (cx.flow.initiator, source),
                 }
@@ -89,7 +107,7 @@ impl ModbusFlow {
         }
     }
 
-    fn pdu(&mut self, cx: &mut Cx<'_>, adu: &Adu<'_>, bytes: &[u8]) {
+    fn parsed(&mut self, cx: &mut Cx<'_>, adu: &Adu<'_>, bytes: &[u8]) {
         let (client, source) = self.client(cx, adu);
         let mut head = Head {
             pdu: cx.next_pdu(Protocol::Modbus),
@@ -106,16 +124,13 @@ impl ModbusFlow {
             exception: None,
         };
         if client == cx.sender {
-            self.buffers
-                .get()
-                .items
-                .request(adu.function, adu.request());
+            self.buffers.items.request(adu.function, adu.request());
             self.emit(cx, &head);
             let mark = Mark {
                 pdu: head.pdu,
                 ts_ns: cx.packet.ts_ns,
             };
-            if let Some(evicted) = self.session.request(adu, mark) {
+            if let Some(evicted) = self.flow.session.request(adu, mark) {
                 cx.count_pairing_evictions(1);
                 self.unanswered(cx, evicted);
             }
@@ -123,18 +138,16 @@ impl ModbusFlow {
             head.direction = Direction::Response;
             head.outcome = Some(Outcome::Ok);
             let body = adu.response();
-            let request = self.session.response(adu);
+            let request = self.flow.session.response(adu);
             if let Some(request) = &request {
                 head.request_ref = Some(request.mark.pdu);
-                let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
-                head.latency_us = u64::try_from(waited).ok();
+                head.latency_us = latency(cx, &request.mark);
                 let asked = request.key.adu(&request.bytes);
                 self.buffers
-                    .get()
                     .items
                     .response(adu.function, Some(asked.request()), &body);
             } else {
-                self.buffers.get().items.response(adu.function, None, &body);
+                self.buffers.items.response(adu.function, None, &body);
             }
             match body {
                 Ok(Body::Exception(code)) => {
@@ -147,10 +160,10 @@ impl ModbusFlow {
             }
             self.emit(cx, &head);
             if let Some(request) = request {
-                self.session.pending.recycle(request);
+                self.flow.session.pending.recycle(request);
             }
         }
-        if let Some(error) = self.buffers.get().items.error.take() {
+        if let Some(error) = self.buffers.items.error.take() {
             self.report(cx, &error, bytes);
         }
     }
@@ -161,18 +174,17 @@ impl ModbusFlow {
 
     /// Writes the rows that [`Items`] holds.
     fn emit(&mut self, cx: &mut Cx<'_>, head: &Head) {
-        let Buffers { items, station } = self.buffers.get();
-        station.clear();
-        number(station, head.unit_id);
-        let count = items.list.len();
+        self.buffers.station.clear();
+        number(&mut self.buffers.station, head.unit_id);
+        let count = self.buffers.items.list.len();
         for index in 0..count {
-            items.name(index);
-            let Some(item) = items.list.get(index) else {
+            let Some(item) = self.buffers.items.list.get(index).copied() else {
                 continue;
             };
-            let data = items.data_of(item);
+            self.buffers.items.name(&item);
+            let data = self.buffers.items.data_of(&item);
             let (data_min, data_max) = data.map_or((None, None), bounds);
-            let text = items.text_of(item);
+            let text = self.buffers.items.text_of(&item);
             let (common, builders) = cx.row(Protocol::Modbus, head.client, head.source);
             builders.modbus.append(
                 &Common {
@@ -188,8 +200,8 @@ impl ModbusFlow {
                     item_count: u16::try_from(count).unwrap_or(u16::MAX),
                     request_ref: head.request_ref,
                     latency_us: head.latency_us,
-                    server_station: Some(station),
-                    object: opt(&items.object),
+                    server_station: Some(&self.buffers.station),
+                    object: opt(&self.buffers.items.object),
                     object_type: item.kind.name(),
                     object_first: item.first,
                     object_count: item.count,
@@ -209,54 +221,20 @@ impl ModbusFlow {
             );
         }
     }
-
-    /// A row for a request that nobody answered.
-    fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
-        let adu = request.key.adu(&request.bytes);
-        let (client, source) = self.client(cx, &adu);
-        self.buffers
-            .get()
-            .items
-            .request(adu.function, adu.request());
-        self.buffers.get().items.error = None;
-        self.buffers.get().items.forget_data();
-        let waited = cx.packet.ts_ns.saturating_sub(request.mark.ts_ns) / 1000;
-        let head = Head {
-            pdu: cx.next_silent_pdu(),
-            client,
-            source,
-            direction: Direction::Response,
-            outcome: Some(Outcome::NoResponse),
-            error_code: None,
-            request_ref: Some(request.mark.pdu),
-            latency_us: u64::try_from(waited).ok(),
-            transaction_id: adu.transaction_id,
-            unit_id: adu.unit_id,
-            function: adu.function,
-            exception: None,
-        };
-        self.emit(cx, &head);
-        self.session.pending.recycle(request);
-    }
 }
 
-impl Analyzer for ModbusFlow {
-    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
-        let mut used = 0;
-        while let Some(rest) = bytes.get(used..).filter(|r| !r.is_empty()) {
-            match modbus::next_pdu(rest) {
-                Framing::Pdu { len } => {
-                    self.adu(cx, rest.get(..len).unwrap_or(rest));
-                    used += len.max(1);
-                }
-                Framing::NeedMore { .. } => break,
-                Framing::Resync { skip, error } => {
-                    cx.error(Protocol::Modbus, &error, skip, rest);
-                    used += skip.max(1);
-                }
-            }
-        }
-        used.min(bytes.len())
+impl Dialogue for Modbus<'_> {
+    const PROTOCOL: Protocol = Protocol::Modbus;
+    const QUOTES_ON: bool = true;
+    type Key = Key;
+    type Mark = Mark;
+
+    fn next_pdu(bytes: &[u8]) -> Framing {
+        modbus::next_pdu(bytes)
+    }
+
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        self.adu(cx, bytes);
     }
 
     fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
@@ -276,33 +254,35 @@ impl Analyzer for ModbusFlow {
         }
     }
 
-    fn gap(&mut self, _: &mut Cx<'_>, _: u64) {
+    fn gap(&mut self, _: &mut Cx<'_>) {
         // requests whose answers fell into the hole time out as unanswered
     }
 
-    fn tick(&mut self, cx: &mut Cx<'_>) {
-        let limit = cx.response_timeout_ns();
-        let now = cx.packet.ts_ns;
-        while self
-            .session
-            .pending
-            .oldest()
-            .is_some_and(|r| now.saturating_sub(r.mark.ts_ns) > limit)
-        {
-            let Some(request) = self.session.pending.pop() else {
-                break;
-            };
-            self.unanswered(cx, request);
-        }
+    fn pending(&mut self) -> &mut Pending<Key, Mark> {
+        &mut self.flow.session.pending
     }
 
-    fn finish(&mut self, cx: &mut Cx<'_>) {
-        while let Some(request) = self.session.pending.pop() {
-            self.unanswered(cx, request);
-        }
-    }
-
-    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
-        std::mem::swap(&mut self.buffers, &mut buffers.modbus);
+    fn unanswered(&mut self, cx: &mut Cx<'_>, request: Request<Key, Mark>) {
+        let adu = request.key.adu(&request.bytes);
+        let (client, source) = self.client(cx, &adu);
+        self.buffers.items.request(adu.function, adu.request());
+        self.buffers.items.error = None;
+        self.buffers.items.forget_data();
+        let head = Head {
+            pdu: cx.next_silent_pdu(),
+            client,
+            source,
+            direction: Direction::Response,
+            outcome: Some(Outcome::NoResponse),
+            error_code: None,
+            request_ref: Some(request.mark.pdu),
+            latency_us: latency(cx, &request.mark),
+            transaction_id: adu.transaction_id,
+            unit_id: adu.unit_id,
+            function: adu.function,
+            exception: None,
+        };
+        self.emit(cx, &head);
+        self.flow.session.pending.recycle(request);
     }
 }

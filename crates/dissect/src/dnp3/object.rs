@@ -36,6 +36,8 @@ pub struct Object<'a> {
     /// Where the points begin, from the start of the fragment.
     pub offset: usize,
     data: &'a [u8],
+    /// How its points are laid out, if known.
+    layout: Option<Layout>,
 }
 
 /// One point of an object header.
@@ -101,7 +103,7 @@ impl<'a> Object<'a> {
     /// The points, as far as their bytes are there.
     #[must_use]
     pub fn points(&self) -> Points<'a> {
-        let layout = self.point_layout().unwrap_or(Layout::Empty);
+        let layout = self.layout.unwrap_or(Layout::Empty);
         Points {
             rest: self.data,
             layout,
@@ -132,21 +134,21 @@ impl<'a> Object<'a> {
     /// Do its points have no bytes at all? Then a count means nothing, however great.
     const fn is_hollow(&self) -> bool {
         self.prefix() == 0
-            && match self.point_layout() {
+            && match self.layout {
                 Some(layout) => matches!(layout.size(self.variation), Some(0)),
                 None => true,
             }
     }
+}
 
-    /// How the points are laid out here.
-    const fn point_layout(&self) -> Option<Layout> {
-        if matches!(self.prefix(), 4..=6) {
-            Some(Layout::Sized)
-        } else if self.has_data {
-            layout(self.group, self.variation)
-        } else {
-            Some(Layout::Empty)
-        }
+/// How points are laid out behind a header.
+const fn point_layout(group: u8, variation: u8, qualifier: u8, has_data: bool) -> Option<Layout> {
+    if matches!(qualifier >> 4 & 7, 4..=6) {
+        Some(Layout::Sized)
+    } else if has_data {
+        layout(group, variation)
+    } else {
+        Some(Layout::Empty)
     }
 }
 
@@ -383,6 +385,7 @@ impl<'a> Objects<'a> {
             has_data: self.has_data,
             offset: self.at(self.cursor.offset()),
             data: self.cursor.rest(),
+            layout: point_layout(group, variation, qualifier, self.has_data),
         })
     }
 
@@ -405,7 +408,7 @@ impl<'a> Objects<'a> {
             object.data = &[];
             return;
         }
-        match object.point_layout() {
+        match object.layout {
             None => {
                 self.fail(UNKNOWN_OBJECT, "a group and variation of unknown size");
                 object.data = &[];

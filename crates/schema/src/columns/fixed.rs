@@ -1,6 +1,6 @@
 //! Columns of truth values and of IP addresses.
 
-use super::{Bits, NullCache, Room, word};
+use super::{Bits, NullCache, Room, any, gather, word};
 use arrow_array::{ArrayRef, BooleanArray, FixedSizeBinaryArray};
 use arrow_schema::{ArrowError, DataType};
 use std::sync::Arc;
@@ -135,18 +135,14 @@ impl OptIp {
         rows: &[R],
         get: impl Fn(&R) -> Option<[u8; 16]>,
     ) {
-        let valid = word(rows, |r| get(r).is_some());
-        if valid == 0 {
+        if !any(rows, &get) {
             return;
         }
         if self.values.capacity() == 0 {
             self.values = self.room.take(self.capacity.max(at + rows.len()));
         }
         self.values.resize(at, 0);
-        self.values.extend(
-            rows.iter()
-                .map(|r| u128::from_ne_bytes(get(r).unwrap_or_default())),
-        );
+        let valid = gather(&mut self.values, rows, get, u128::from_ne_bytes);
         self.valid.put(at, valid, self.capacity);
     }
 

@@ -70,6 +70,32 @@ fn word<R>(rows: &[R], is: impl Fn(&R) -> bool) -> Word {
         .fold(0, |word, (row, at)| word | Word::from(is(row)) << at)
 }
 
+/// Does any row have a value? Most columns have one in every row or in none.
+#[inline]
+fn any<R, V>(rows: &[R], get: impl Fn(&R) -> Option<V>) -> bool {
+    rows.iter().any(|row| get(row).is_some())
+}
+
+/// Adds the rows' values, with a default where there is none; which have one.
+#[inline]
+fn gather<R, V, T: Default>(
+    values: &mut Vec<T>,
+    rows: &[R],
+    get: impl Fn(&R) -> Option<V>,
+    kept: impl Fn(V) -> T,
+) -> Word {
+    let (mut valid, mut bit) = (0, 1);
+    values.extend(rows.iter().map(|row| {
+        let value = get(row);
+        if value.is_some() {
+            valid |= bit;
+        }
+        bit <<= 1;
+        value.map(&kept).unwrap_or_default()
+    }));
+    valid
+}
+
 /// Bits of validity or of truth, filled up with zeroes as late as possible.
 #[derive(Debug, Default)]
 struct Bits(Vec<Word>);

@@ -1,6 +1,6 @@
 //! Columns of numbers and times.
 
-use super::{Bits, NullCache, Room, word};
+use super::{Bits, NullCache, Room, any, gather};
 use arrow_array::types::{
     ArrowPrimitiveType, Float64Type, Int64Type, TimestampNanosecondType, UInt8Type, UInt16Type,
     UInt32Type, UInt64Type,
@@ -93,16 +93,14 @@ impl<T: Plain> Opt<T> {
 
     #[inline]
     pub(crate) fn extend<R>(&mut self, at: usize, rows: &[R], get: impl Fn(&R) -> Option<T>) {
-        let valid = word(rows, |r| get(r).is_some());
-        if valid == 0 {
+        if !any(rows, &get) {
             return;
         }
         if self.values.capacity() == 0 {
             self.values = self.room.take(self.capacity.max(at + rows.len()));
         }
         self.values.resize(at, T::default());
-        self.values
-            .extend(rows.iter().map(|r| get(r).unwrap_or_default()));
+        let valid = gather(&mut self.values, rows, get, |value| value);
         self.valid.put(at, valid, self.capacity);
     }
 

@@ -88,8 +88,12 @@ impl OptText {
             .builder
             .get_or_insert_with(|| StringViewBuilder::with_capacity(capacity));
         let run = std::mem::take(&mut self.run);
+        let added = match run {
+            1 => builder.try_append_value(&self.last),
+            _ => builder.try_append_value_n(&self.last, run),
+        };
         // only a text above 4 GiB is refused; it then reads as missing
-        if builder.try_append_value_n(&self.last, run).is_err() {
+        if added.is_err() {
             (0..run).for_each(|_| builder.append_null());
         }
         (0..nulls).for_each(|_| builder.append_null());

@@ -2,14 +2,14 @@
 //! the connections that they open and close.
 use super::emit::Head;
 use super::service::{self, Walk};
-use super::{CipFlow, MAX_ROUTES, Mark, Route, answered, object};
+use super::{Cip, MAX_ROUTES, Mark, Route, answered, object};
 use crate::rows::Cx;
 use telltale_dissect::cip::message::{class, service as code};
 use telltale_dissect::cip::{self, Encapsulation, Key, Message, connection, message};
 use telltale_dissect::pending::Request as Waiting;
 use telltale_schema::Direction;
 
-impl CipFlow {
+impl Cip<'_> {
     pub(super) fn unconnected(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, bytes: &[u8]) {
         let Some(parsed) = service::parsed(cx, bytes) else {
             return self.plain_command(cx, encap);
@@ -21,7 +21,7 @@ impl CipFlow {
                 let mut head = self.head(cx, encap, Direction::Request);
                 head.count = service::count(bytes);
                 Walk {
-                    texts: self.texts.get(),
+                    texts: self.buffers,
                 }
                 .request(cx, &mut head, &request, 0);
                 let key = Key::Encapsulated {
@@ -34,20 +34,24 @@ impl CipFlow {
             }
             (Message::Response(response), _) => {
                 let waited = self
+                    .flow
                     .session
                     .take_encapsulated(other, encap.command, encap.context, response.service)
                     .or_else(|| {
-                        self.session
+                        self.flow
+                            .session
                             .take_any_service(other, encap.command, encap.context)
                     });
                 self.answer(cx, encap, bytes, &response, waited, true);
             }
             (_, Some(response)) => {
                 let waited = self
+                    .flow
                     .session
                     .take_encapsulated(other, encap.command, encap.context, response.service)
                     .or_else(|| {
-                        self.session
+                        self.flow
+                            .session
                             .take_any_service(other, encap.command, encap.context)
                     });
                 self.answer(cx, encap, bytes, &response, waited, false);
@@ -65,7 +69,8 @@ impl CipFlow {
     ) -> Option<cip::Response<'a>> {
         let [service, 0, ..] = bytes else { return None };
         let waits = |service| {
-            self.session
+            self.flow
+                .session
                 .waits(other, encap.command, encap.context, service)
         };
         let opens = *service == 0 && (waits(code::FORWARD_OPEN) || waits(code::FORWARD_CLOSE));
@@ -90,11 +95,12 @@ impl CipFlow {
             _ => return self.plain_command(cx, encap),
         };
         if let Some(route) = self
+            .flow
             .routes
             .iter()
             .find(|r| id == Some(r.o2t) || id == Some(r.t2o))
         {
-            self.texts.get().station.push_str(&route.text);
+            self.buffers.station.push_str(&route.text);
         }
         // An empty message keeps the connection alive.
         let found = if bytes.is_empty() {
@@ -115,7 +121,7 @@ impl CipFlow {
                 columns(&mut head);
                 head.count = service::count(bytes);
                 Walk {
-                    texts: self.texts.get(),
+                    texts: self.buffers,
                 }
                 .request(cx, &mut head, &request, 0);
                 let service = service::answered_service(&parsed);
@@ -130,7 +136,8 @@ impl CipFlow {
             Message::Response(response) => {
                 let dir = cx.sender.other().index() as u8;
                 let waited =
-                    self.session
+                    self.flow
+                        .session
                         .take_connected(dir, connection, sequence, response.service);
                 let mut head = self.head(cx, encap, Direction::Response);
                 columns(&mut head);
@@ -170,14 +177,14 @@ impl CipFlow {
                 _ => None,
             });
         Walk {
-            texts: self.texts.get(),
+            texts: self.buffers,
         }
         .response(cx, &mut head, response, asked, marked, 0);
         if let Some(request) = asked {
             self.connections(&request, response);
         }
         if let Some(waited) = waited {
-            self.session.pending.recycle(waited);
+            self.flow.session.pending.recycle(waited);
         }
     }
 
@@ -196,21 +203,22 @@ impl CipFlow {
         }
         if request.service == code::FORWARD_CLOSE {
             if let Ok(triad) = connection::forward_close(request.data) {
-                self.session.closed(&triad);
+                self.flow.session.closed(&triad);
             }
         } else if let (Some((path, explicit)), Ok(opened)) = (
             service::opened_route(request),
             connection::opened(response.data),
         ) {
-            self.session.opened(&opened, Some(explicit));
-            self.routes
+            self.flow.session.opened(&opened, Some(explicit));
+            self.flow
+                .routes
                 .retain(|r| r.o2t != opened.o2t && r.t2o != opened.t2o);
-            if self.routes.len() >= MAX_ROUTES {
-                self.routes.remove(0);
+            if self.flow.routes.len() >= MAX_ROUTES {
+                self.flow.routes.remove(0);
             }
             let mut text = String::new();
             object::route(&mut text, &path);
-            self.routes.push(Route {
+            self.flow.routes.push(Route {
                 o2t: opened.o2t,
                 t2o: opened.t2o,
                 text,

@@ -7,7 +7,8 @@ mod object;
 mod service;
 
 use crate::flow::Side;
-use crate::rows::{Analyzer, Cx, Lent};
+use crate::rows::Cx;
+use crate::rows::talk::{Asked, Dialogue, Speaker, Talk, latency, patience};
 pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Texts};
 use io::Io;
@@ -15,7 +16,7 @@ use service::Walk;
 use telltale_dissect::Framing;
 use telltale_dissect::cip::encap::command;
 use telltale_dissect::cip::{self, Encapsulation, Key, Message, Session, cpf, message};
-use telltale_dissect::pending::Request as Waiting;
+use telltale_dissect::pending::{Pending, Request as Waiting};
 use telltale_schema::cip::Row;
 use telltale_schema::{Direction, FlowState, Outcome, Protocol, RoleSource, Transport};
 
@@ -39,56 +40,39 @@ struct Route {
 /// EtherNet/IP on one flow.
 pub(crate) struct CipFlow {
     session: Session<Mark>,
-    texts: Lent<Texts>,
     io: Io,
     routes: Vec<Route>,
 }
+
+impl Asked for Mark {
+    fn ts_ns(&self) -> i64 {
+        self.ts_ns
+    }
+}
+
+impl Speaker for CipFlow {
+    type Buffers = Texts;
+
+    fn buffers(all: &mut crate::rows::Buffers) -> &mut Texts {
+        all.cip.clear();
+        all.cip.station.clear();
+        &mut all.cip
+    }
+}
+
+type Cip<'a> = Talk<'a, CipFlow>;
 
 impl CipFlow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
-            texts: Lent::none(),
             io: Io::default(),
             routes: Vec::new(),
         }
     }
+}
 
-    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        let encap = match cip::encap::parse(bytes) {
-            Ok(encap) => encap,
-            Err(error) => return cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
-        };
-        self.texts.get().clear();
-        self.texts.get().station.clear();
-        if !matches!(
-            encap.command,
-            command::SEND_RR_DATA | command::SEND_UNIT_DATA
-        ) || encap.data.is_empty()
-        {
-            return self.plain_command(cx, &encap);
-        }
-        let mut packet = cpf::Packet::default();
-        if let Err(error) = cpf::sent(encap.data, &mut packet) {
-            cx.error(Protocol::EnipCip, &error, encap.data.len(), encap.data);
-        }
-        match (packet.unconnected, packet.connected, packet.connection_id) {
-            (Some(bytes), ..) => self.unconnected(cx, &encap, bytes),
-            (None, Some(bytes), id) => {
-                let known = id.and_then(|id| self.session.connection(id));
-                let implicit = known.is_some_and(|c| c.explicit == Some(false));
-                match id {
-                    // Over UDP nothing explicit is connected; some devices put I/O into this command.
-                    Some(id) if implicit || cx.flow.transport == Transport::Udp => {
-                        self.io.count(cx, self.texts.get(), id, bytes.len());
-                    }
-                    _ => self.connected(cx, &encap, id, bytes),
-                }
-            }
-            _ => self.plain_command(cx, &encap),
-        }
-    }
-
+impl Cip<'_> {
     fn head(&self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>, direction: Direction) -> Head {
         let response = direction == Direction::Response;
         Head {
@@ -119,7 +103,10 @@ impl CipFlow {
     /// A command without a CIP service.
     fn plain_command(&mut self, cx: &mut Cx<'_>, encap: &Encapsulation<'_>) {
         let dir = cx.sender.other().index() as u8;
-        let asked = self.session.waits(dir, encap.command, encap.context, 0);
+        let asked = self
+            .flow
+            .session
+            .waits(dir, encap.command, encap.context, 0);
         let response = match encap.command {
             command::NOP | command::UNREGISTER_SESSION => false,
             command::REGISTER_SESSION => encap.session != 0 || encap.status != 0,
@@ -134,10 +121,12 @@ impl CipFlow {
         let mut row = head.row;
         if response {
             let request = self
+                .flow
                 .session
                 .take_encapsulated(dir, encap.command, encap.context, 0)
                 .or_else(|| {
-                    self.session
+                    self.flow
+                        .session
                         .take_any_service(dir, encap.command, encap.context)
                 });
             answered(cx, &mut head, request.as_ref().map(|r| r.mark));
@@ -148,11 +137,11 @@ impl CipFlow {
             });
             head.error_code = (encap.status != 0).then_some(encap.status);
             if let Some(request) = request {
-                self.session.pending.recycle(request);
+                self.flow.session.pending.recycle(request);
             }
         }
         let mut walk = Walk {
-            texts: self.texts.get(),
+            texts: self.buffers,
         };
         if encap.command == command::LIST_IDENTITY
             && let Ok(items) = cpf::CpfItems::new(encap.data)
@@ -185,13 +174,109 @@ impl CipFlow {
             ts_ns: cx.packet.ts_ns,
             session,
         };
-        if let Some(old) = self.session.pending.insert(key, mark, bytes) {
+        if let Some(old) = self.flow.session.pending.insert(key, mark, bytes) {
             cx.count_pairing_evictions(1);
             self.unanswered(cx, old);
         }
     }
+}
 
-    /// Rows for a request that nobody answered.
+fn answered(cx: &Cx<'_>, head: &mut Head, request: Option<Mark>) {
+    if let Some(mark) = request {
+        head.request_ref = Some(mark.pdu);
+        head.latency_us = latency(cx, &mark);
+    }
+}
+
+impl Dialogue for Cip<'_> {
+    const PROTOCOL: Protocol = Protocol::EnipCip;
+    type Key = Key;
+    type Mark = Mark;
+
+    fn next_pdu(bytes: &[u8]) -> Framing {
+        cip::next_pdu(bytes)
+    }
+
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        let encap = match cip::encap::parse(bytes) {
+            Ok(encap) => encap,
+            Err(error) => return cx.error(Protocol::EnipCip, &error, bytes.len(), bytes),
+        };
+        self.buffers.clear();
+        self.buffers.station.clear();
+        if !matches!(
+            encap.command,
+            command::SEND_RR_DATA | command::SEND_UNIT_DATA
+        ) || encap.data.is_empty()
+        {
+            return self.plain_command(cx, &encap);
+        }
+        let mut packet = cpf::Packet::default();
+        if let Err(error) = cpf::sent(encap.data, &mut packet) {
+            cx.error(Protocol::EnipCip, &error, encap.data.len(), encap.data);
+        }
+        match (packet.unconnected, packet.connected, packet.connection_id) {
+            (Some(bytes), ..) => self.unconnected(cx, &encap, bytes),
+            (None, Some(bytes), id) => {
+                let known = id.and_then(|id| self.flow.session.connection(id));
+                let implicit = known.is_some_and(|c| c.explicit == Some(false));
+                match id {
+                    // Over UDP nothing explicit is connected; some devices put I/O into this command.
+                    Some(id) if implicit || cx.flow.transport == Transport::Udp => {
+                        self.flow.io.count(cx, self.buffers, id, bytes.len());
+                    }
+                    _ => self.connected(cx, &encap, id, bytes),
+                }
+            }
+            _ => self.plain_command(cx, &encap),
+        }
+    }
+
+    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        if cip::is_implicit(bytes)
+            && let Ok(packet) = cpf::implicit(bytes)
+            && let (Some(id), Some(data)) = (packet.connection_id, packet.connected)
+        {
+            return self.flow.io.count(cx, self.buffers, id, data.len());
+        }
+        match cip::next_pdu(bytes) {
+            Framing::Pdu { len } => {
+                if let Some(pdu) = bytes.get(..len) {
+                    self.pdu(cx, pdu);
+                }
+            }
+            Framing::NeedMore { .. } => {
+                let error = telltale_dissect::Error::new(
+                    cip::encap::BAD_ENCAPSULATION,
+                    "datagram shorter than its encapsulation says",
+                    0,
+                );
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+            }
+            Framing::Resync { error, .. } => {
+                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
+            }
+        }
+    }
+
+    fn gap(&mut self, _: &mut Cx<'_>) {}
+
+    fn pending(&mut self) -> &mut Pending<Key, Mark> {
+        &mut self.flow.session.pending
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        self.give_up(cx, patience(cx));
+        self.flow.io.due(cx, self.buffers, 60_000_000_000);
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        let over = matches!(cx.flow.state, FlowState::Closed | FlowState::Reset);
+        let limit = if over { i64::MAX } else { patience(cx) };
+        self.give_up(cx, limit);
+        self.flow.io.due(cx, self.buffers, 0);
+    }
+
     fn unanswered(&mut self, cx: &mut Cx<'_>, old: Waiting<Key, Mark>) {
         let (dir, command) = match old.key {
             Key::Encapsulated { dir, command, .. } => (dir, command),
@@ -199,8 +284,8 @@ impl CipFlow {
         };
         let sender = if dir == 0 { Side::A } else { Side::B };
         let before = std::mem::replace(&mut cx.sender, sender.other());
-        self.texts.get().clear();
-        self.texts.get().station.clear();
+        self.buffers.clear();
+        self.buffers.station.clear();
         let nothing = Encapsulation {
             command,
             session: old.mark.session,
@@ -224,7 +309,7 @@ impl CipFlow {
             head.row.sequence_count = Some(sequence);
         }
         let mut walk = Walk {
-            texts: self.texts.get(),
+            texts: self.buffers,
         };
         match message::parse(&old.bytes) {
             Ok(Message::Request(request)) => {
@@ -237,99 +322,6 @@ impl CipFlow {
             }
         }
         cx.sender = before;
-        self.session.pending.recycle(old);
-    }
-
-    fn give_up(&mut self, cx: &mut Cx<'_>, older_than: i64) {
-        while let Some(old) = self.session.pending.take_if(|r| r.mark.ts_ns < older_than) {
-            self.unanswered(cx, old);
-        }
-    }
-}
-
-fn answered(cx: &Cx<'_>, head: &mut Head, request: Option<Mark>) {
-    if let Some(mark) = request {
-        head.request_ref = Some(mark.pdu);
-        let ns = cx.packet.ts_ns.saturating_sub(mark.ts_ns);
-        head.latency_us = u64::try_from(ns).ok().map(|ns| ns / 1000);
-    }
-}
-
-impl Analyzer for CipFlow {
-    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match cip::next_pdu(rest) {
-                Framing::Pdu { len } => {
-                    let Some((pdu, tail)) = rest.split_at_checked(len) else {
-                        break;
-                    };
-                    self.pdu(cx, pdu);
-                    rest = tail;
-                }
-                Framing::NeedMore { .. } => break,
-                Framing::Resync { skip, error } => {
-                    let Some((lost, tail)) = rest.split_at_checked(skip) else {
-                        break;
-                    };
-                    cx.error(Protocol::EnipCip, &error, skip, lost);
-                    rest = tail;
-                }
-            }
-        }
-        bytes.len() - rest.len()
-    }
-
-    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        if cip::is_implicit(bytes)
-            && let Ok(packet) = cpf::implicit(bytes)
-            && let (Some(id), Some(data)) = (packet.connection_id, packet.connected)
-        {
-            return self.io.count(cx, self.texts.get(), id, data.len());
-        }
-        match cip::next_pdu(bytes) {
-            Framing::Pdu { len } => {
-                if let Some(pdu) = bytes.get(..len) {
-                    self.pdu(cx, pdu);
-                }
-            }
-            Framing::NeedMore { .. } => {
-                let error = telltale_dissect::Error::new(
-                    cip::encap::BAD_ENCAPSULATION,
-                    "datagram shorter than its encapsulation says",
-                    0,
-                );
-                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
-            }
-            Framing::Resync { error, .. } => {
-                cx.error(Protocol::EnipCip, &error, bytes.len(), bytes);
-            }
-        }
-    }
-
-    fn gap(&mut self, _cx: &mut Cx<'_>, _lost: u64) {}
-
-    fn tick(&mut self, cx: &mut Cx<'_>) {
-        self.give_up(cx, cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns()));
-        self.io.due(cx, self.texts.get(), 60_000_000_000);
-    }
-
-    fn finish(&mut self, cx: &mut Cx<'_>) {
-        let over = matches!(cx.flow.state, FlowState::Closed | FlowState::Reset);
-        let limit = if over {
-            i64::MAX
-        } else {
-            cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns())
-        };
-        self.give_up(cx, limit);
-        self.io.due(cx, self.texts.get(), 0);
-    }
-
-    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
-        std::mem::swap(&mut self.texts, &mut buffers.cip);
-        if let Some(texts) = self.texts.here() {
-            texts.clear();
-            texts.station.clear();
-        }
+        self.flow.session.pending.recycle(old);
     }
 }

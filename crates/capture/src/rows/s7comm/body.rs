@@ -1,6 +1,6 @@
 //! Jobs and acknowledgements: variables, block transfer, PI services.
 use super::emit::{self, Head, Item};
-use super::{MAX_UPLOADS, S7commFlow, object};
+use super::{MAX_UPLOADS, S7comm, object};
 use crate::rows::Cx;
 use crate::rows::scratch::{append_bytes, put};
 use telltale_dissect::Error;
@@ -29,7 +29,7 @@ pub(super) fn short(n: usize) -> u16 {
     u16::try_from(n).unwrap_or(u16::MAX)
 }
 
-impl S7commFlow {
+impl S7comm<'_> {
     /// Writes the rows of a PDU. `asked` is the request that it answers.
     pub(super) fn body(
         &mut self,
@@ -39,7 +39,7 @@ impl S7commFlow {
         body: &Body<'_>,
         asked: Option<&Pdu<'_>>,
     ) {
-        self.texts.get().clear();
+        self.buffers.clear();
         match body {
             Body::Userdata(u) => return self.userdata(cx, head, u, asked),
             Body::ReadRequest(items) => return self.variables(cx, head, 4, *items, None),
@@ -84,8 +84,8 @@ impl S7commFlow {
                 cx,
                 head,
                 &Item::only(decision, ObjectClass::None),
-                self.texts.get(),
-                &self.station,
+                self.buffers,
+                &self.flow.station,
             );
             return;
         };
@@ -104,7 +104,7 @@ impl S7commFlow {
                 self.transfer(cx, head, transfer, asked_transfer);
             }
             Body::Stop(service) => {
-                append_bytes(&mut self.texts.get().service, service);
+                append_bytes(&mut self.buffers.service, service);
                 self.only(cx, head, code, ObjectClass::None);
             }
             Body::ReadRequest(items) | Body::WriteRequest(items, _) => {
@@ -121,8 +121,8 @@ impl S7commFlow {
             cx,
             head,
             &Item::only(decision, class),
-            self.texts.get(),
-            &self.station,
+            self.buffers,
+            &self.flow.station,
         );
     }
 
@@ -172,7 +172,7 @@ impl S7commFlow {
                     self.item(cx, head, code, (index, total), None, None, None);
                 }
                 Ok(other) => {
-                    self.texts.get().clear();
+                    self.buffers.clear();
                     self.other_item(&other);
                     self.item_with_object(cx, head, code, (index, total), value.as_ref());
                 }
@@ -190,18 +190,14 @@ impl S7commFlow {
         match item {
             s7comm::Item::Drive {
                 parameter, index, ..
-            } => put!(&mut self.texts.get().object, "drive:{parameter}:{index}"),
+            } => put!(&mut self.buffers.object, "drive:{parameter}:{index}"),
             s7comm::Item::Symbolic { root, db, crc } => {
                 put!(
-                    &mut self.texts.get().object,
+                    &mut self.buffers.object,
                     "symbol:{root:#06x}:{db}:{crc:#010x}"
                 );
             }
-            other => put!(
-                &mut self.texts.get().object,
-                "syntax:{:#04x}",
-                other.syntax()
-            ),
+            other => put!(&mut self.buffers.object, "syntax:{:#04x}", other.syntax()),
         }
     }
 
@@ -214,8 +210,7 @@ impl S7commFlow {
         value: Option<&DataItem<'_>>,
     ) {
         if let Some(value) = value {
-            self.texts
-                .get()
+            self.buffers
                 .data
                 .extend(Values::new(Kind::of_data(value.transport_size), value.data));
         }
@@ -226,7 +221,7 @@ impl S7commFlow {
             count: at.1,
             ..Item::only(decision, class)
         };
-        emit::put(cx, head, &item, self.texts.get(), &self.station);
+        emit::put(cx, head, &item, self.buffers, &self.flow.station);
     }
 
     fn read_answer(
@@ -276,7 +271,7 @@ impl S7commFlow {
         value: Option<&DataItem<'_>>,
         return_code: Option<u8>,
     ) {
-        self.texts.get().clear();
+        self.buffers.clear();
         let class = variable.map_or(ObjectClass::None, object::class);
         let decision = decide(Space::Job, u16::from(code), None, class);
         let item = Item {
@@ -300,7 +295,7 @@ impl S7commFlow {
     ) {
         let mut head = *head;
         if let Some(v) = variable {
-            object::write(&mut self.texts.get().object, v, writes);
+            object::write(&mut self.buffers.object, v, writes);
             item = item.about(v);
             head.row.area = Some(v.area);
             head.row.db_number = Some(v.db);
@@ -314,9 +309,9 @@ impl S7commFlow {
                 || Kind::of_data(value.transport_size),
                 |v| Kind::of_address(v.transport_size),
             );
-            self.texts.get().data.extend(Values::new(kind, value.data));
+            self.buffers.data.extend(Values::new(kind, value.data));
         }
-        emit::put(cx, &head, &item, self.texts.get(), &self.station);
+        emit::put(cx, &head, &item, self.buffers, &self.flow.station);
     }
 
     fn pi(&mut self, cx: &mut Cx<'_>, head: &mut Head, code: u8, pi: &s7comm::Pi<'_>) {
@@ -324,27 +319,27 @@ impl S7commFlow {
         let decision = decide(Space::Job, u16::from(code), None, class);
         let total = pi.blocks().count();
         for (index, block) in pi.blocks().enumerate() {
-            self.texts.get().clear();
-            append_bytes(&mut self.texts.get().service, pi.service);
+            self.buffers.clear();
+            append_bytes(&mut self.buffers.service, pi.service);
             self.name_block(head, &block);
             let item = Item {
                 index: short(index),
                 count: short(total),
                 ..Item::only(decision, class)
             };
-            emit::put(cx, head, &item, self.texts.get(), &self.station);
+            emit::put(cx, head, &item, self.buffers, &self.flow.station);
         }
         if total == 0 {
-            append_bytes(&mut self.texts.get().service, pi.service);
-            append_bytes(&mut self.texts.get().argument, pi.argument);
-            self.texts.get().object.push_str("pi:");
-            append_bytes(&mut self.texts.get().object, pi.service);
+            append_bytes(&mut self.buffers.service, pi.service);
+            append_bytes(&mut self.buffers.argument, pi.argument);
+            self.buffers.object.push_str("pi:");
+            append_bytes(&mut self.buffers.object, pi.service);
             emit::put(
                 cx,
                 head,
                 &Item::only(decision, class),
-                self.texts.get(),
-                &self.station,
+                self.buffers,
+                &self.flow.station,
             );
         }
     }
@@ -353,12 +348,12 @@ impl S7commFlow {
     pub(super) fn name_block(&mut self, head: &mut Head, block: &Block) {
         head.row.block_type = block.type_name();
         head.row.block_number = Some(block.number);
-        self.texts.get().object.push_str("block:");
+        self.buffers.object.push_str("block:");
         match block.type_name() {
-            Some(name) => self.texts.get().object.push_str(name),
-            None => append_bytes(&mut self.texts.get().object, &block.kind),
+            Some(name) => self.buffers.object.push_str(name),
+            None => append_bytes(&mut self.buffers.object, &block.kind),
         }
-        put!(&mut self.texts.get().object, "{}", block.number);
+        put!(&mut self.buffers.object, "{}", block.number);
     }
 
     fn transfer(
@@ -378,14 +373,15 @@ impl S7commFlow {
             .or_else(|| asked.and_then(|a| a.upload_id))
             .filter(|id| *id != 0);
         let known = id.and_then(|id| {
-            self.uploads
+            self.flow
+                .uploads
                 .iter()
                 .find(|(known, _)| *known == id)
                 .map(|(_, block)| *block)
         });
         let block = named.and_then(Transfer::block).or(known);
         if let Some(name) = named.and_then(|t| t.filename) {
-            append_bytes(&mut self.texts.get().filename, name);
+            append_bytes(&mut self.buffers.filename, name);
         }
         if let Some(block) = &block {
             self.name_block(head, block);
@@ -396,11 +392,11 @@ impl S7commFlow {
             transfer.upload_id.filter(|id| *id != 0),
             block,
         ) {
-            self.uploads.retain(|(known, _)| *known != id);
-            if self.uploads.len() >= MAX_UPLOADS {
-                self.uploads.remove(0);
+            self.flow.uploads.retain(|(known, _)| *known != id);
+            if self.flow.uploads.len() >= MAX_UPLOADS {
+                self.flow.uploads.remove(0);
             }
-            self.uploads.push((id, block));
+            self.flow.uploads.push((id, block));
         }
         let class = if block.is_some() {
             ObjectClass::Block
@@ -416,7 +412,7 @@ impl S7commFlow {
             elements,
             ..Item::only(decision, class)
         };
-        emit::put(cx, head, &item, self.texts.get(), &self.station);
+        emit::put(cx, head, &item, self.buffers, &self.flow.station);
     }
 }
 

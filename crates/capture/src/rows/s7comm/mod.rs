@@ -7,12 +7,13 @@ mod secret;
 mod userdata;
 
 use crate::flow::Side;
+use crate::rows::Cx;
 use crate::rows::scratch::{append_bytes, put};
-use crate::rows::{Analyzer, Cx, Lent};
+use crate::rows::talk::{Asked, Dialogue, Speaker, Talk, latency, patience};
 pub(crate) use emit::Texts as Buffers;
 use emit::{Head, Item, Texts};
 use telltale_dissect::Framing;
-use telltale_dissect::pending::Request;
+use telltale_dissect::pending::{Pending as Waiting, Request};
 use telltale_dissect::s7comm::{
     self, Assembled, Body, Connection, Cotp, Key, Payload, Pdu, Session,
 };
@@ -38,7 +39,6 @@ pub(crate) struct S7commFlow {
     caller: Option<Side>,
     /// A connection request without an answer.
     connecting: Option<Mark>,
-    texts: Lent<Texts>,
     /// Rack and slot of the server, as text.
     station: String,
     /// Long userdata answers, by direction.
@@ -48,26 +48,44 @@ pub(crate) struct S7commFlow {
     uploads: Vec<(u32, s7comm::Block)>,
 }
 
+impl Asked for Mark {
+    fn ts_ns(&self) -> i64 {
+        self.ts_ns
+    }
+}
+
+impl Speaker for S7commFlow {
+    type Buffers = Texts;
+
+    fn buffers(all: &mut crate::rows::Buffers) -> &mut Texts {
+        all.s7comm.clear();
+        &mut all.s7comm
+    }
+}
+
+type S7comm<'a> = Talk<'a, S7commFlow>;
+
 impl S7commFlow {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(),
             caller: None,
             connecting: None,
-            texts: Lent::none(),
             station: String::new(),
             parts: Default::default(),
             jobs: s7comm::Jobs::default(),
             uploads: Vec::new(),
         }
     }
+}
 
+impl S7comm<'_> {
     fn tpkt(&mut self, cx: &mut Cx<'_>, tpkt: &[u8]) {
         match s7comm::cotp::parse(tpkt) {
             Ok(Cotp::Data { eot, payload, .. }) => {
                 let dir = cx.sender.index();
                 // The parts are taken out while the unit that borrows from them is decoded.
-                let Some(slot) = self.session.reassembly.get_mut(dir) else {
+                let Some(slot) = self.flow.session.reassembly.get_mut(dir) else {
                     return;
                 };
                 let mut parts = std::mem::take(slot);
@@ -83,7 +101,7 @@ impl S7commFlow {
                         cx.error(Protocol::S7comm, &error, tpkt.len(), tpkt);
                     }
                 }
-                if let Some(slot) = self.session.reassembly.get_mut(dir) {
+                if let Some(slot) = self.flow.session.reassembly.get_mut(dir) {
                     *slot = parts;
                 }
             }
@@ -97,41 +115,42 @@ impl S7commFlow {
     /// A row of a connection's begin or end.
     fn connection(&mut self, cx: &mut Cx<'_>, cotp: &Cotp<'_>) {
         let id = cx.next_pdu(Protocol::S7comm);
-        self.texts.get().clear();
+        self.buffers.clear();
         let mut direction = Direction::Request;
         let mut outcome = None;
         let mut answers = None;
         match cotp {
             Cotp::ConnectRequest(c) => {
-                self.caller = Some(cx.sender);
+                self.flow.caller = Some(cx.sender);
                 self.named(c);
-                self.connecting = Some(Mark {
+                self.flow.connecting = Some(Mark {
                     pdu: id,
                     ts_ns: cx.packet.ts_ns,
                 });
             }
             Cotp::ConnectConfirm(c) => {
-                self.caller = Some(cx.sender.other());
+                self.flow.caller = Some(cx.sender.other());
                 self.named(c);
                 direction = Direction::Response;
                 outcome = Some(Outcome::Ok);
-                answers = self.connecting.take();
+                answers = self.flow.connecting.take();
             }
             Cotp::DisconnectRequest { reason, .. } => {
                 // A disconnect that answers a connection request refuses it.
                 answers = self
+                    .flow
                     .connecting
                     .take()
-                    .filter(|_| self.caller == Some(cx.sender.other()));
+                    .filter(|_| self.flow.caller == Some(cx.sender.other()));
                 if answers.is_some() {
                     direction = Direction::Response;
                     outcome = Some(Outcome::Error);
                 }
-                put!(&mut self.texts.get().text, "reason {reason}");
+                put!(&mut self.buffers.text, "reason {reason}");
             }
             _ => direction = Direction::Response,
         }
-        let (client, source) = match self.caller {
+        let (client, source) = match self.flow.caller {
             Some(side) => (side, RoleSource::Protocol),
             None => (cx.flow.initiator, cx.flow.initiator_source),
         };
@@ -154,7 +173,7 @@ impl S7commFlow {
             outcome,
             error_code,
             request_ref: answers.map(|m| m.pdu),
-            latency_us: answers.and_then(|m| latency(m.ts_ns, cx.packet.ts_ns)),
+            latency_us: answers.and_then(|m| latency(cx, &m)),
             row,
         };
         let decision = decide(Space::Cotp, u16::from(cotp.kind()), None, ObjectClass::None);
@@ -162,19 +181,19 @@ impl S7commFlow {
             cx,
             &head,
             &Item::only(decision, ObjectClass::None),
-            self.texts.get(),
-            &self.station,
+            self.buffers,
+            &self.flow.station,
         );
     }
 
     /// Remembers the TSAPs and names the object by them.
     fn named(&mut self, connection: &Connection<'_>) {
-        self.session.connected(connection);
-        self.station.clear();
-        if let Some((rack, slot)) = self.session.rack_slot {
-            put!(&mut self.station, "{rack}/{slot}");
+        self.flow.session.connected(connection);
+        self.flow.station.clear();
+        if let Some((rack, slot)) = self.flow.session.rack_slot {
+            put!(&mut self.flow.station, "{rack}/{slot}");
         }
-        let object = &mut self.texts.get().object;
+        let object = &mut self.buffers.object;
         object.push_str("cotp:");
         tsap(object, connection.src_tsap);
         object.push('>');
@@ -184,17 +203,17 @@ impl S7commFlow {
     /// Columns of the connection, for every row.
     fn base(&self) -> Row<'static> {
         Row {
-            src_tsap: self.session.src_tsap,
-            dst_tsap: self.session.dst_tsap,
-            rack: self.session.rack_slot.map(|(rack, _)| rack),
-            slot: self.session.rack_slot.map(|(_, slot)| slot),
+            src_tsap: self.flow.session.src_tsap,
+            dst_tsap: self.flow.session.dst_tsap,
+            rack: self.flow.session.rack_slot.map(|(rack, _)| rack),
+            slot: self.flow.session.rack_slot.map(|(_, slot)| slot),
             ..Row::default()
         }
     }
 
     fn unit(&mut self, cx: &mut Cx<'_>, unit: &[u8]) {
         match s7comm::parse(unit) {
-            Ok(Payload::S7(pdu)) => self.pdu(cx, unit, &pdu),
+            Ok(Payload::S7(pdu)) => self.parsed(cx, unit, &pdu),
             // S7-plus is recognised and counted, not decoded.
             Ok(Payload::Plus { .. }) => {
                 cx.next_pdu(Protocol::S7comm);
@@ -203,7 +222,7 @@ impl S7commFlow {
         }
     }
 
-    fn pdu(&mut self, cx: &mut Cx<'_>, unit: &[u8], pdu: &Pdu<'_>) {
+    fn parsed(&mut self, cx: &mut Cx<'_>, unit: &[u8], pdu: &Pdu<'_>) {
         let id = cx.next_pdu(Protocol::S7comm);
         let body = match pdu.body() {
             Ok(body) => body,
@@ -240,7 +259,7 @@ impl S7commFlow {
         };
         let waited = if direction == Direction::Response {
             let dir = cx.sender.other().index() as u8;
-            self.session.pending.take(&Key {
+            self.flow.session.pending.take(&Key {
                 dir,
                 pdu_ref: pdu.pdu_ref,
                 userdata,
@@ -257,9 +276,7 @@ impl S7commFlow {
             outcome: None,
             error_code: None,
             request_ref: waited.as_ref().map(|w| w.mark.pdu),
-            latency_us: waited
-                .as_ref()
-                .and_then(|w| latency(w.mark.ts_ns, cx.packet.ts_ns)),
+            latency_us: waited.as_ref().and_then(|w| latency(cx, &w.mark)),
             row: Row {
                 rosctr: pdu.rosctr,
                 pdu_ref: Some(pdu.pdu_ref),
@@ -287,11 +304,12 @@ impl S7commFlow {
         // Parts and jobs are taken out while what borrows from them is decoded.
         let dir = cx.sender.index();
         let mut parts = self
+            .flow
             .parts
             .get_mut(dir)
             .map(std::mem::take)
             .unwrap_or_default();
-        let jobs = std::mem::take(&mut self.jobs);
+        let jobs = std::mem::take(&mut self.flow.jobs);
         let (body, job) = match body {
             Body::Userdata(u) => {
                 let pushed = direction == Direction::Unsolicited;
@@ -315,15 +333,15 @@ impl S7commFlow {
             }
             _ => None,
         };
-        self.jobs = jobs;
+        self.flow.jobs = jobs;
         if let (Some((group, sequence)), Some(waited)) = (goes_on, &waited) {
-            self.jobs.remember(group, sequence, &waited.bytes);
+            self.flow.jobs.remember(group, sequence, &waited.bytes);
         }
-        if let Some(slot) = self.parts.get_mut(dir) {
+        if let Some(slot) = self.flow.parts.get_mut(dir) {
             *slot = parts;
         }
         if let Some(waited) = waited {
-            self.session.pending.recycle(waited);
+            self.flow.session.pending.recycle(waited);
         }
         if request {
             let key = Key {
@@ -332,8 +350,8 @@ impl S7commFlow {
                 userdata,
             };
             // A reference that is used again means that its old request gets no answer.
-            let again = self.session.pending.take(&key);
-            let evicted = self.session.pending.insert(
+            let again = self.flow.session.pending.take(&key);
+            let evicted = self.flow.session.pending.insert(
                 key,
                 Mark {
                     pdu: id,
@@ -347,8 +365,70 @@ impl S7commFlow {
             }
         }
     }
+}
 
-    /// A row for a request that nobody answered.
+/// The request that a waiting entry holds.
+fn asked_pdu(request: &Pending) -> Option<Pdu<'_>> {
+    unit_pdu(&request.bytes)
+}
+
+fn unit_pdu(unit: &[u8]) -> Option<Pdu<'_>> {
+    match s7comm::parse(unit) {
+        Ok(Payload::S7(pdu)) => Some(pdu),
+        _ => None,
+    }
+}
+
+/// A TSAP as text: two bytes as a number, others as they read.
+fn tsap(text: &mut String, tsap: &[u8]) {
+    match s7comm::cotp::tsap_number(tsap) {
+        Some(number) => put!(text, "{number:#06x}"),
+        None => append_bytes(text, tsap),
+    }
+}
+
+impl Dialogue for S7comm<'_> {
+    const PROTOCOL: Protocol = Protocol::S7comm;
+    type Key = Key;
+    type Mark = Mark;
+
+    fn next_pdu(bytes: &[u8]) -> Framing {
+        s7comm::next_pdu(bytes)
+    }
+
+    fn pdu(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        self.tpkt(cx, bytes);
+    }
+
+    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
+        // No transport over UDP is defined; one TPKT per datagram is what such senders do.
+        if let Framing::Pdu { len } = s7comm::next_pdu(bytes)
+            && let Some(tpkt) = bytes.get(..len)
+        {
+            self.tpkt(cx, tpkt);
+        }
+    }
+
+    fn gap(&mut self, cx: &mut Cx<'_>) {
+        if let Some(parts) = self.flow.session.reassembly.get_mut(cx.sender.index()) {
+            parts.reset();
+        }
+        if let Some(parts) = self.flow.parts.get_mut(cx.sender.index()) {
+            parts.reset();
+        }
+    }
+
+    fn pending(&mut self) -> &mut Waiting<Key, Mark> {
+        &mut self.flow.session.pending
+    }
+
+    fn finish(&mut self, cx: &mut Cx<'_>) {
+        // A capture that just ends says nothing about answers still under way.
+        let over = matches!(cx.flow.state, FlowState::Closed | FlowState::Reset);
+        let limit = if over { i64::MAX } else { patience(cx) };
+        self.give_up(cx, limit);
+    }
+
     fn unanswered(&mut self, cx: &mut Cx<'_>, request: Pending) {
         let sender = if request.key.dir == 0 {
             Side::A
@@ -379,104 +459,6 @@ impl S7commFlow {
             self.body(cx, &mut head, &pdu, &body, None);
             cx.sender = before;
         }
-        self.session.pending.recycle(request);
-    }
-
-    fn give_up(&mut self, cx: &mut Cx<'_>, older_than: i64) {
-        while let Some(old) = self.session.pending.take_if(|r| r.mark.ts_ns < older_than) {
-            self.unanswered(cx, old);
-        }
-    }
-}
-
-/// The request that a waiting entry holds.
-fn asked_pdu(request: &Pending) -> Option<Pdu<'_>> {
-    unit_pdu(&request.bytes)
-}
-
-fn unit_pdu(unit: &[u8]) -> Option<Pdu<'_>> {
-    match s7comm::parse(unit) {
-        Ok(Payload::S7(pdu)) => Some(pdu),
-        _ => None,
-    }
-}
-
-fn latency(from: i64, to: i64) -> Option<u64> {
-    u64::try_from(to.saturating_sub(from))
-        .ok()
-        .map(|ns| ns / 1000)
-}
-
-/// A TSAP as text: two bytes as a number, others as they read.
-fn tsap(text: &mut String, tsap: &[u8]) {
-    match s7comm::cotp::tsap_number(tsap) {
-        Some(number) => put!(text, "{number:#06x}"),
-        None => append_bytes(text, tsap),
-    }
-}
-
-impl Analyzer for S7commFlow {
-    fn stream(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) -> usize {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match s7comm::next_pdu(rest) {
-                Framing::Pdu { len } => {
-                    let Some((tpkt, tail)) = rest.split_at_checked(len) else {
-                        break;
-                    };
-                    self.tpkt(cx, tpkt);
-                    rest = tail;
-                }
-                Framing::NeedMore { .. } => break,
-                Framing::Resync { skip, error } => {
-                    let Some((lost, tail)) = rest.split_at_checked(skip) else {
-                        break;
-                    };
-                    cx.error(Protocol::S7comm, &error, skip, lost);
-                    rest = tail;
-                }
-            }
-        }
-        bytes.len() - rest.len()
-    }
-
-    fn datagram(&mut self, cx: &mut Cx<'_>, bytes: &[u8]) {
-        // No transport over UDP is defined; one TPKT per datagram is what such senders do.
-        if let Framing::Pdu { len } = s7comm::next_pdu(bytes)
-            && let Some(tpkt) = bytes.get(..len)
-        {
-            self.tpkt(cx, tpkt);
-        }
-    }
-
-    fn gap(&mut self, cx: &mut Cx<'_>, _lost: u64) {
-        if let Some(parts) = self.session.reassembly.get_mut(cx.sender.index()) {
-            parts.reset();
-        }
-        if let Some(parts) = self.parts.get_mut(cx.sender.index()) {
-            parts.reset();
-        }
-    }
-
-    fn tick(&mut self, cx: &mut Cx<'_>) {
-        self.give_up(cx, cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns()));
-    }
-
-    fn finish(&mut self, cx: &mut Cx<'_>) {
-        // A capture that just ends says nothing about answers still under way.
-        let over = matches!(cx.flow.state, FlowState::Closed | FlowState::Reset);
-        let limit = if over {
-            i64::MAX
-        } else {
-            cx.packet.ts_ns.saturating_sub(cx.response_timeout_ns())
-        };
-        self.give_up(cx, limit);
-    }
-
-    fn exchange(&mut self, buffers: &mut crate::rows::Buffers) {
-        std::mem::swap(&mut self.texts, &mut buffers.s7comm);
-        if let Some(texts) = self.texts.here() {
-            texts.clear();
-        }
+        self.flow.session.pending.recycle(request);
     }
 }

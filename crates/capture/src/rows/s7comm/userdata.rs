@@ -1,7 +1,7 @@
 //! Userdata: programmer commands, cyclic data, blocks, CPU functions, passwords, clock.
 use super::body::{next_variable, short};
 use super::emit::{self, Head, Item};
-use super::{S7commFlow, object, secret};
+use super::{S7comm, object, secret};
 use crate::rows::Cx;
 use crate::rows::scratch::{append_bytes, put};
 use telltale_dissect::s7comm::userdata::{Kind, Userdata, first_variable, group, is_identity_szl};
@@ -29,7 +29,7 @@ pub(super) fn goes_on(answer: &Userdata<'_>, asked: Option<&Pdu<'_>>) -> bool {
     named && answer.kind == Kind::Response && answer.sequence != 0
 }
 
-impl S7commFlow {
+impl S7comm<'_> {
     pub(super) fn userdata(
         &mut self,
         cx: &mut Cx<'_>,
@@ -53,14 +53,14 @@ impl S7commFlow {
                 if let Some(password) = u.password() {
                     let key = *cx.password_key();
                     head.row.is_default =
-                        Some(secret::hash(&mut self.texts.get().hash, &key, &password));
+                        Some(secret::hash(&mut self.buffers.hash, &key, &password));
                 }
                 self.whole(cx, head, u, ObjectClass::None);
             }
             group::TIME => {
                 if let Some(c) = u.clock() {
                     put!(
-                        &mut self.texts.get().text,
+                        &mut self.buffers.text,
                         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
                         c.year,
                         c.month,
@@ -74,7 +74,7 @@ impl S7commFlow {
                 self.whole(cx, head, u, ObjectClass::None);
             }
             group::MODE_TRANSITION => {
-                self.texts.get().text.push_str(match u.sub {
+                self.buffers.text.push_str(match u.sub {
                     0 => "stop",
                     1 => "warm restart",
                     2 => "run",
@@ -104,8 +104,8 @@ impl S7commFlow {
             cx,
             head,
             &Item::only(decision, class),
-            self.texts.get(),
-            &self.station,
+            self.buffers,
+            &self.flow.station,
         );
     }
 
@@ -119,7 +119,8 @@ impl S7commFlow {
         let list = u.szl();
         // A request for a later part names no list: the parts that came say which.
         let under_way = || {
-            self.parts
+            self.flow
+                .parts
                 .get(cx.sender.other().index())
                 .and_then(|parts| parts.under_way(u)?.szl())
         };
@@ -130,15 +131,15 @@ impl S7commFlow {
         if let Some((id, index)) = id {
             head.row.szl_id = Some(id);
             head.row.szl_index = Some(index);
-            put!(&mut self.texts.get().object, "szl:{id:#06x}:{index:#06x}");
+            put!(&mut self.buffers.object, "szl:{id:#06x}:{index:#06x}");
         }
         if let Some(list) = list.filter(|_| u.kind == Kind::Response && !u.more) {
             for (index, text) in list.texts().filter(|(_, text)| !text.is_empty()) {
-                if !self.texts.get().text.is_empty() {
-                    self.texts.get().text.push_str("; ");
+                if !self.buffers.text.is_empty() {
+                    self.buffers.text.push_str("; ");
                 }
-                put!(&mut self.texts.get().text, "{index}: ");
-                append_bytes(&mut self.texts.get().text, text);
+                put!(&mut self.buffers.text, "{index}: ");
+                append_bytes(&mut self.buffers.text, text);
             }
         }
         let class = match id {
@@ -169,17 +170,16 @@ impl S7commFlow {
         // A long list counts once, when its last part came.
         let listed = (!u.more).then_some(u);
         for (kind, count) in listed.iter().flat_map(|u| u.block_counts()) {
-            if !self.texts.get().text.is_empty() {
-                self.texts.get().text.push(' ');
+            if !self.buffers.text.is_empty() {
+                self.buffers.text.push(' ');
             }
             match telltale_dissect::s7comm::transfer::block_type_name(kind) {
-                Some(name) => self.texts.get().text.push_str(name),
-                None => append_bytes(&mut self.texts.get().text, &kind),
+                Some(name) => self.buffers.text.push_str(name),
+                None => append_bytes(&mut self.buffers.text, &kind),
             }
-            put!(&mut self.texts.get().text, ":{count}");
+            put!(&mut self.buffers.text, ":{count}");
         }
-        self.texts
-            .get()
+        self.buffers
             .data
             .extend(listed.iter().flat_map(|u| u.block_numbers()).map(f64::from));
         let class = if block.is_some() || kind.is_some() {
@@ -336,7 +336,7 @@ impl S7commFlow {
         variable: Option<&Variable>,
         value: Option<&DataItem<'_>>,
     ) {
-        self.texts.get().clear();
+        self.buffers.clear();
         let class = variable.map_or(ObjectClass::None, object::class);
         let decision = decide(
             Space::Userdata,
