@@ -109,6 +109,7 @@ pub(crate) fn look(expr: &Expr, columns: &'static [ColumnDef]) -> Option<Look> {
     let (time, keys) = args.split_first()?;
     Some(Look {
         list: list.clone(),
+        timeless: list.is_timeless(),
         columns: keys.iter().map(place).collect::<Option<_>>()?,
         time: place(time)?.0,
         negated,

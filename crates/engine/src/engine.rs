@@ -109,6 +109,13 @@ impl Engine {
         self.plans.iter().map(|p| p.failed).sum()
     }
 
+    /// Times that a list's kept answers reached their bound and were forgotten: each
+    /// costs new look-ups, nothing else.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.plans.iter().map(Plan::forgotten).sum()
+    }
+
     /// The conjuncts of a rule over a table, in the order in which people read them.
     pub(crate) fn conjuncts(&self, rule: usize, table: TableId) -> Vec<&Atom> {
         self.plans

@@ -285,9 +285,7 @@ impl Function {
             _ => None,
         }
     }
-}
 
-impl Function {
     fn wrong_call(&self) -> DataFusionError {
         DataFusionError::Execution(format!("{} is not bound to these columns", self.name))
     }

@@ -21,6 +21,8 @@ pub(crate) struct Look {
     pub(crate) time: usize,
     /// NOT in the list?
     pub(crate) negated: bool,
+    /// Does an answer depend on the cells alone, so that it can be kept?
+    pub(crate) timeless: bool,
 }
 
 /// Answers by the values asked for, so that each is looked up once.
@@ -28,6 +30,8 @@ pub(crate) struct Look {
 pub(crate) struct Answers {
     known: FxHashMap<Box<[u8]>, bool>,
     key: Vec<u8>,
+    /// Times that all were forgotten.
+    pub(crate) forgotten: u64,
 }
 
 impl Look {
@@ -48,13 +52,14 @@ impl Look {
             self.list
                 .contains(&self.values(batch, row), self.at(cells, row))
         };
-        let is_in = if self.list.is_timeless() && answers.read(self, cells, row) {
+        let is_in = if self.timeless && answers.read(self, cells, row) {
             match answers.known.get(answers.key.as_slice()) {
                 Some(known) => *known,
                 None => {
                     let answer = ask();
                     if answers.known.len() >= ANSWERS {
                         answers.known.clear();
+                        answers.forgotten += 1;
                     }
                     answers.known.insert(answers.key.as_slice().into(), answer);
                     answer

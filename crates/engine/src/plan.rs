@@ -52,6 +52,26 @@ enum Form {
     Other(u32),
 }
 
+impl Residual {
+    #[inline]
+    fn passes(&self, cells: &[Cells<'_>], others: &[CellTest], row: usize) -> bool {
+        let Some(cells) = cells.get(usize::from(self.slot)) else {
+            return false;
+        };
+        if cells.is_null(row) {
+            return self.null;
+        }
+        match self.test {
+            Form::Range { low, span, inside } => {
+                (cells.word(row).wrapping_sub(low) <= span) == inside
+            }
+            Form::Other(at) => others
+                .get(at as usize)
+                .is_some_and(|test| test.passes(cells, row)),
+        }
+    }
+}
+
 /// A conjunct that DataFusion evaluates, once a batch for all rules that share it.
 #[derive(Debug)]
 struct Shared {
@@ -246,6 +266,14 @@ impl Plan {
         tests
     }
 
+    /// Times that the answers of a list's look-ups were too many and forgotten.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.looks
+            .iter()
+            .map(|(.., answers)| answers.forgotten)
+            .sum()
+    }
+
     /// How many states and columns the index has.
     pub(crate) fn size(&self) -> (usize, usize) {
         self.index.size()
@@ -309,24 +337,12 @@ impl Plan {
                 let Some(rest) = self.rests.get(*at as usize) else {
                     continue;
                 };
-                let passes = part(&self.tests, rest.tests).iter().all(|test| {
-                    cells.get(usize::from(test.slot)).is_some_and(|c| {
-                        if c.is_null(row) {
-                            return test.null;
-                        }
-                        match test.test {
-                            Form::Range { low, span, inside } => {
-                                (c.word(row).wrapping_sub(low) <= span) == inside
-                            }
-                            Form::Other(at) => self
-                                .others
-                                .get(at as usize)
-                                .is_some_and(|t| t.passes(c, row)),
-                        }
-                    })
-                }) && part(&self.trees, rest.trees)
+                let passes = part(&self.tests, rest.tests)
                     .iter()
-                    .all(|tree| tree.passes(&at_hand, row))
+                    .all(|test| test.passes(&cells, &self.others, row))
+                    && part(&self.trees, rest.trees)
+                        .iter()
+                        .all(|tree| tree.passes(&at_hand, row))
                     && part(&self.asks, rest.asks).iter().all(|ask| {
                         looks.get_mut(*ask).is_some_and(|(_, look, answers)| {
                             look.passes(answers, &at_hand, batch, row)

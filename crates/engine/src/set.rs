@@ -48,6 +48,13 @@ pub(crate) fn bits_of(values: impl IntoIterator<Item = u64>) -> Vec<u64> {
     bits
 }
 
+/// Adds values to a sorted set of them.
+fn join<T: Ord>(values: &mut Vec<T>, more: Vec<T>) {
+    values.extend(more);
+    values.sort_unstable();
+    values.dedup();
+}
+
 impl Set {
     /// Keys from `low` to `high`, both included.
     pub(crate) fn range(low: u64, high: u64) -> Self {
@@ -80,105 +87,64 @@ impl Set {
     }
 
     /// All other values.
-    pub(crate) fn others(self) -> Self {
-        match self {
-            Self::Every(all) => Self::Every(!all),
-            Self::Bits { bits, rest } => Self::Bits {
-                bits: bits.into_iter().map(|w| !w).collect(),
-                rest: !rest,
-            },
-            Self::Range { low, high, inside } => Self::Range {
-                low,
-                high,
-                inside: !inside,
-            },
-            Self::Wide { low, high, inside } => Self::Wide {
-                low,
-                high,
-                inside: !inside,
-            },
-            Self::Words { values, inside } => Self::Words {
-                values,
-                inside: !inside,
-            },
-            Self::Wides { values, inside } => Self::Wides {
-                values,
-                inside: !inside,
-            },
-            Self::Texts { values, inside } => Self::Texts {
-                values,
-                inside: !inside,
-            },
-            Self::Like { pattern, inside } => Self::Like {
-                pattern,
-                inside: !inside,
-            },
+    pub(crate) fn others(mut self) -> Self {
+        match &mut self {
+            Self::Every(all) => *all = !*all,
+            Self::Bits { bits, rest } => {
+                bits.iter_mut().for_each(|word| *word = !*word);
+                *rest = !*rest;
+            }
+            Self::Range { inside, .. }
+            | Self::Wide { inside, .. }
+            | Self::Words { inside, .. }
+            | Self::Wides { inside, .. }
+            | Self::Texts { inside, .. }
+            | Self::Like { inside, .. } => *inside = !*inside,
         }
+        self
     }
 
     /// Either, where both have the same form and can be joined exactly.
-    pub(crate) fn unite(self, other: Self) -> Option<Self> {
-        Some(match (self, other) {
+    pub(crate) fn unite(mut self, other: Self) -> Option<Self> {
+        match (&mut self, other) {
             (
                 Self::Words {
-                    mut values,
+                    values,
                     inside: true,
                 },
                 Self::Words {
                     values: more,
                     inside: true,
                 },
-            ) => {
-                values.extend(more);
-                values.sort_unstable();
-                values.dedup();
-                Self::Words {
-                    values,
-                    inside: true,
-                }
-            }
+            ) => join(values, more),
             (
                 Self::Wides {
-                    mut values,
+                    values,
                     inside: true,
                 },
                 Self::Wides {
                     values: more,
                     inside: true,
                 },
-            ) => {
-                values.extend(more);
-                values.sort_unstable();
-                values.dedup();
-                Self::Wides {
-                    values,
-                    inside: true,
-                }
-            }
+            ) => join(values, more),
             (
                 Self::Texts {
-                    mut values,
+                    values,
                     inside: true,
                 },
                 Self::Texts {
                     values: more,
                     inside: true,
                 },
-            ) => {
-                values.extend(more);
-                values.sort_unstable();
-                values.dedup();
-                Self::Texts {
-                    values,
-                    inside: true,
-                }
-            }
+            ) => join(values, more),
             // not (neither)
-            (a @ Self::Bits { .. }, b @ Self::Bits { .. }) => {
-                a.others().intersect(&b.others())?.others()
+            (Self::Bits { .. }, other @ Self::Bits { .. }) => {
+                let both = self.others().intersect(&other.others())?;
+                return Some(both.others());
             }
             _ => return None,
-        })
+        }
+        Some(self)
     }
 
     /// Does a small or wide number's key pass?

@@ -113,6 +113,18 @@ impl Replay<'_> {
                 na.missing.join(", no ")
             ));
         }
+        if engine.failed() > 0 {
+            summary.push_str(&format!(
+                "\n  {} times a condition could not be worked out for a row (a division by zero?), which then does not match; guard it in the rule",
+                engine.failed()
+            ));
+        }
+        if engine.forgotten() > 0 {
+            summary.push_str(&format!(
+                "\n  {} times the kept answers of a list's look-ups were full and begun anew",
+                engine.forgotten()
+            ));
+        }
         Ok(Outcome { ran, kept, summary })
     }
 
