@@ -156,13 +156,13 @@ impl Engine {
                     value::Value::Time(ns) => *ns,
                     _ => 0,
                 };
-                findings.push(Finding {
-                    rule: *rule,
-                    table: batch.table,
+                findings.push(Finding::of_row(
+                    *rule,
+                    batch.table,
                     row_no,
                     event_time,
-                    row: values,
-                });
+                    values,
+                ));
             }
         }
         self.hits = hits;

@@ -15,7 +15,7 @@ pub mod site;
 pub mod testcase;
 
 pub use diagnostic::{Diagnostic, Level};
-pub use finding::Finding;
+pub use finding::{EvidenceRow, Finding, Identity, Says};
 pub use rule::{Confidence, Entities, Requires, Rule, Severity, Status};
 pub use ruleset::RuleSet;
 pub use site::Site;

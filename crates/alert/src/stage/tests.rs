@@ -14,13 +14,7 @@ pub(crate) fn finding(at_s: i64, client: &str, row_no: u64) -> Finding {
         &RowDefaults { row_no, event_time },
     )
     .unwrap();
-    Finding {
-        rule: 0,
-        table: TableId::S7comm,
-        row_no,
-        event_time,
-        row,
-    }
+    Finding::of_row(0, TableId::S7comm, row_no, event_time, row)
 }
 
 pub(crate) fn rules() -> RuleSet {
