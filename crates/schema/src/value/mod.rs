@@ -20,6 +20,7 @@ use crate::tables::TableId;
 use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A value of one cell as people write it: enumerations by name.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -141,12 +142,14 @@ impl fmt::Display for Value {
     }
 }
 
-/// The values of one row, in the order of the table's columns, without the missing ones.
+/// The values of one row, in the order of the table's columns, without the missing
+/// ones; and what a rule worked out for it (aggregates of a window, its bounds).
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowValues {
     /// The row's table.
     pub table: TableId,
     entries: Vec<(usize, Value)>,
+    extra: Vec<(Arc<str>, Value)>,
 }
 
 impl RowValues {
@@ -156,16 +159,28 @@ impl RowValues {
         Self {
             table,
             entries: Vec::new(),
+            extra: Vec::new(),
         }
     }
 
-    /// Value of a column; [`Value::Null`] if it is missing or there is no such column.
+    /// Value of a column or of what was worked out under this name; [`Value::Null`] if
+    /// it is missing or there is no such name.
     #[must_use]
     pub fn get(&self, name: &str) -> &Value {
         match self.table.def().column(name) {
             Some((at, _)) => self.at(at),
-            None => &NULL,
+            None => self
+                .extra
+                .iter()
+                .find(|e| *e.0 == *name)
+                .map_or(&NULL, |e| &e.1),
         }
+    }
+
+    /// Adds what was worked out for the row, under a name that is no column's.
+    pub fn add(&mut self, name: Arc<str>, value: Value) {
+        self.extra.retain(|e| e.0 != name);
+        self.extra.push((name, value));
     }
 
     /// Value of the column at a position of the Arrow schema.
@@ -204,12 +219,13 @@ impl RowValues {
         }
     }
 
-    /// Names and values, in the order of the columns.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+    /// Names and values, in the order of the columns; then what was worked out.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         let columns = self.table.def().columns;
         self.entries
             .iter()
             .filter_map(|(at, v)| columns.get(*at).map(|c| (c.name, v)))
+            .chain(self.extra.iter().map(|(name, v)| (&**name, v)))
     }
 
     /// As a JSON object without the missing values.

@@ -91,5 +91,6 @@ pub fn row(batch: &TableBatch, idx: usize) -> RowValues {
     RowValues {
         table: batch.table,
         entries,
+        extra: Vec::new(),
     }
 }
