@@ -30,7 +30,7 @@ pub struct TestCase {
     /// The table of its rows.
     pub table: String,
     /// Rows; columns left out take defaults. `at: 3s` sets the event time,
-    /// `repeat: 8 every 2s` gives several.
+    /// `repeat: 8 every 2s` gives several, `table:` says that a row is of another table.
     #[serde(default)]
     pub rows: Vec<Map<String, Value>>,
     /// A capture file instead of rows, beside the rule's file.
@@ -90,19 +90,19 @@ pub const START_NS: i64 = 1_767_254_400_000_000_000;
 /// Most rows of one case.
 pub const MAX_ROWS: usize = 100_000;
 
-/// `3s`, `250ms`, `2m`, `1h`, `1d` in nanoseconds.
+/// `3s`, `250ms`, `2m`, `1h`, `1d`, or as SQL says it, `5 minutes`, in nanoseconds.
 #[must_use]
 pub fn duration_ns(text: &str) -> Option<i64> {
     let text = text.trim();
     let split = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(split)?;
     let number: f64 = number.trim().parse().ok()?;
-    let unit = match unit {
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" | "min" => 60e9,
-        "h" => 3600e9,
-        "d" => 86_400e9,
+    let unit = match unit.trim() {
+        "ms" | "millisecond" | "milliseconds" => 1e6,
+        "s" | "second" | "seconds" => 1e9,
+        "m" | "min" | "minute" | "minutes" => 60e9,
+        "h" | "hour" | "hours" => 3600e9,
+        "d" | "day" | "days" => 86_400e9,
         _ => return None,
     };
     #[allow(clippy::cast_possible_truncation)]
@@ -168,6 +168,13 @@ impl TestCase {
                 )
             };
             let mut row = row.clone();
+            let table = match row.remove("table") {
+                None => table,
+                Some(name) => name
+                    .as_str()
+                    .and_then(TableId::from_name)
+                    .ok_or_else(|| format!("row {}: no table {name}", n + 1))?,
+            };
             let at = match row.remove("at") {
                 None => 0,
                 Some(v) => v
@@ -197,12 +204,12 @@ impl TestCase {
                 return Err(format!("row {}: repeats for more than ten years", n + 1));
             }
             for i in 0..times {
-                given.push((START_NS + at + i * every, n, row.clone()));
+                given.push((START_NS + at + i * every, n, table, row.clone()));
             }
         }
         given.sort_by_key(|g| (g.0, g.1));
         let mut rows = Vec::new();
-        for (row_no, (event_time, n, row)) in given.into_iter().enumerate() {
+        for (row_no, (event_time, n, table, row)) in given.into_iter().enumerate() {
             let defaults = RowDefaults {
                 row_no: row_no as u64,
                 event_time,

@@ -37,9 +37,15 @@ pub(crate) struct File {
     /// `site`: a rule sees one site at a time.
     #[cfg_attr(test, schemars(with = "String"))]
     pub scope: Spanned<String>,
-    /// `SELECT * FROM <table> WHERE <conditions>`.
-    #[cfg_attr(test, schemars(with = "String"))]
-    pub sql: Spanned<String>,
+    /// `SELECT * FROM <table> WHERE <conditions>`, or a SELECT with GROUP BY … tumble(),
+    /// hop() or session() and HAVING. A rule has `sql` or `sequence`.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub sql: Option<Spanned<String>>,
+    /// Steps that follow one another.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<SequenceFile>"))]
+    pub sequence: Option<Spanned<SequenceFile>>,
     /// Numbers, texts and truth values that the SQL names as `$name`; a site may change them.
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, serde_json::Value>"))]
@@ -75,6 +81,63 @@ pub(crate) struct File {
     /// What must fire, what must not, and what nearly does.
     #[cfg_attr(test, schemars(with = "Vec<TestCase>"))]
     pub tests: Vec<Spanned<TestCase>>,
+}
+
+/// Steps that follow one another.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Sequence"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SequenceFile {
+    /// Table of the steps that name none.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub from: Option<Spanned<String>>,
+    /// Columns whose values tie the steps together.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub by: Option<Vec<Spanned<String>>>,
+    /// From the first row to the last, such as `10m`.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub within: Spanned<String>,
+    /// The steps, in their order.
+    #[cfg_attr(test, schemars(with = "Vec<StepFile>"))]
+    pub steps: Vec<Spanned<StepFile>>,
+}
+
+/// One step.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Step"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepFile {
+    /// By which later steps and the sentence speak of its row.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub name: Spanned<String>,
+    /// Its table. [default: the sequence's]
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub from: Option<Spanned<String>>,
+    /// Conditions of a row. `name.column` is the row of an earlier step.
+    #[serde(rename = "where")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub condition: Spanned<String>,
+    /// Columns that tie it to the other steps, where roles turn round. [default: the sequence's]
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub by: Option<Vec<Spanned<String>>>,
+    /// So many rows. [default: 1]
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<u32>"))]
+    pub times: Option<Spanned<u32>>,
+    /// Since the step before; for a last, absent step: how long to wait for it.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub within: Option<Spanned<String>>,
+    /// May it be left out?
+    #[serde(default)]
+    pub optional: bool,
+    /// Is it that no such row comes, between the steps around it or after the last?
+    #[serde(default)]
+    pub absent: bool,
 }
 
 /// Columns of actor and target.

@@ -14,18 +14,6 @@ use telltale_schema::{ColumnDef, TableId};
 /// System requirements of IEC 62443-3-3: how many each foundational requirement has.
 const SYSTEM_REQUIREMENTS: [u8; 7] = [13, 12, 9, 3, 4, 2, 8];
 
-/// Keys of rule kinds that have their place, and are not built.
-const LATER: [&str; 8] = [
-    "kind",
-    "window",
-    "windows",
-    "having",
-    "group_by",
-    "sequence",
-    "within",
-    "first_seen",
-];
-
 /// Names in `{}` of a sentence template.
 pub(crate) fn placeholders(template: &str) -> Vec<&str> {
     template
@@ -54,13 +42,45 @@ fn table_of(sql: &str) -> Option<(&str, &'static [ColumnDef])> {
 
 type Parameters = BTreeMap<String, Spanned<serde_json::Value>>;
 
-struct Lint<'n> {
+/// All that is wrong with a file.
+pub(super) struct Lint<'n> {
     file: &'n str,
     found: Vec<Diagnostic>,
+    /// Names that the rule's SQL makes, besides columns.
+    aliases: Vec<String>,
+}
+
+/// Bounds that every window has.
+const BOUNDS: [&str; 2] = ["window_start", "window_end"];
+
+/// Names that a windowed SELECT makes: `… AS name`, and its bounds. Only what the
+/// sentence may speak of is looked for here; the engine reads the SQL.
+fn aliases(sql: &str) -> Vec<String> {
+    let mut words = sql
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|w| !w.is_empty());
+    let mut out = Vec::new();
+    let mut grouped = false;
+    while let Some(word) = words.next() {
+        if word.eq_ignore_ascii_case("as") {
+            out.extend(words.next().map(str::to_owned));
+        }
+        grouped |= word.eq_ignore_ascii_case("group");
+    }
+    if grouped {
+        out.extend(BOUNDS.map(str::to_owned));
+    }
+    out
 }
 
 impl Lint<'_> {
-    fn error(&mut self, code: &'static str, at: (u32, u32), message: String, help: &str) {
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        at: (u32, u32),
+        message: String,
+        help: &str,
+    ) {
         self.found
             .push(Diagnostic::error(code, self.file, at, message).help(help));
     }
@@ -70,9 +90,9 @@ impl Lint<'_> {
             .push(Diagnostic::warning(code, self.file, at, message).help(help));
     }
 
-    fn column(&mut self, column: &Spanned<String>) {
+    pub(super) fn column(&mut self, column: &Spanned<String>) {
         let name = column.value.as_str();
-        if !columns().any(|c| c == name) {
+        if !columns().any(|c| c == name) && !self.aliases.iter().any(|a| a == name) {
             let help = telltale_schema::nearest(name, columns())
                 .map_or("see `telltale schema`".to_owned(), |n| {
                     format!("did you mean `{n}`?")
@@ -122,9 +142,11 @@ impl Lint<'_> {
         for (what, text) in [
             ("name", &file.name),
             ("description", &file.description),
-            ("sql", &file.sql),
             ("sentence", &file.sentence),
-        ] {
+        ]
+        .into_iter()
+        .chain(file.sql.iter().map(|sql| ("sql", sql)))
+        {
             if text.value.trim().is_empty() {
                 self.error(
                     "TT-RULE-016",
@@ -133,6 +155,14 @@ impl Lint<'_> {
                     "whoever gets the alert has nothing else to go by",
                 );
             }
+        }
+        if file.sql.is_some() == file.sequence.is_some() {
+            self.error(
+                "TT-RULE-020",
+                place(&file.name),
+                "a rule has either `sql` or `sequence`".to_owned(),
+                "conditions of one row and windows are `sql`; steps that follow one another are a `sequence`",
+            );
         }
         if file.response.is_empty() {
             self.error(
@@ -171,11 +201,21 @@ impl Lint<'_> {
     }
 
     fn words(&mut self, file: &File) {
-        let table = table_of(&file.sql.value);
+        let table = file.sql.as_ref().and_then(|sql| table_of(&sql.value));
+        let steps: Vec<&str> = file
+            .sequence
+            .iter()
+            .flat_map(|s| s.value.steps.iter().map(|s| s.value.name.value.as_str()))
+            .collect();
         for template in std::iter::once(&file.sentence).chain(&file.response) {
             for hole in placeholders(&template.value) {
+                let of_step = hole.split_once('.').is_some_and(|(step, column)| {
+                    steps.contains(&step) && columns().any(|c| c == column)
+                });
                 let known = columns().any(|c| c == hole)
-                    || ["client", "server", "actor", "target"].contains(&hole);
+                    || ["client", "server", "actor", "target"].contains(&hole)
+                    || self.aliases.iter().any(|a| a == hole)
+                    || of_step;
                 if file.parameters.contains_key(hole) {
                     continue;
                 }
@@ -212,7 +252,13 @@ impl Lint<'_> {
                     "for several values, require a list and use in_list()",
                 );
             }
-            if !file.sql.value.contains(&format!("${name}")) {
+            let word = format!("${name}");
+            let of_steps = file.sequence.iter().flat_map(|s| &s.value.steps);
+            if !file.sql.iter().any(|sql| sql.value.contains(&word))
+                && !of_steps
+                    .into_iter()
+                    .any(|s| s.value.condition.value.contains(&word))
+            {
                 self.warn(
                     "TT-RULE-018",
                     place(value),
@@ -335,7 +381,7 @@ fn is_system_requirement(text: &str) -> bool {
 }
 
 /// Where the SQL's text stands: its first line, and the columns by which it is indented.
-fn sql_place(text: &str, sql: &Spanned<String>) -> (u32, u32) {
+pub(super) fn sql_place(text: &str, sql: &Spanned<String>) -> (u32, u32) {
     let (line, column) = place(sql);
     let nth = |n: u32| text.lines().nth(n as usize).unwrap_or("");
     // a block scalar begins after its indicator (`|`, `>-`, …), on the next line that is not blank
@@ -348,26 +394,32 @@ fn sql_place(text: &str, sql: &Spanned<String>) -> (u32, u32) {
     (line + 1, u32::try_from(indent).unwrap_or(0))
 }
 
-fn unreadable(name: &str, error: &serde_saphyr::Error) -> Diagnostic {
-    crate::site::yaml_error(name, error, "TT-RULE-001", |field| {
-        LATER.contains(&field).then(|| {
-            "windows, sequences and first-seen rules are not built yet; a rule has `sql` over single rows"
-                .to_owned()
-        })
-    })
-}
-
 /// Reads a rule file.
 pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
     let file: File = match serde_saphyr::from_str(text) {
         Ok(file) => file,
-        Err(error) => return (None, vec![unreadable(name, &error)]),
+        Err(error) => {
+            return (
+                None,
+                vec![crate::site::yaml_error(name, &error, "TT-RULE-001", |_| {
+                    None
+                })],
+            );
+        }
     };
     let mut lint = Lint {
         file: name,
         found: Vec::new(),
+        aliases: file
+            .sql
+            .as_ref()
+            .map_or_else(Vec::new, |s| aliases(&s.value)),
     };
     lint.head(&file);
+    let sequence = file
+        .sequence
+        .as_ref()
+        .map(|s| lint.sequence(text, &s.value));
     lint.references(&file);
     lint.words(&file);
     lint.keys(&file);
@@ -376,7 +428,10 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
     if lint.found.iter().any(|d| d.level == Level::Error) {
         return (None, lint.found);
     }
-    let (sql_line, sql_indent) = sql_place(text, &file.sql);
+    let (sql_line, sql_indent) = file
+        .sql
+        .as_ref()
+        .map_or_else(|| place(&file.name), |sql| sql_place(text, sql));
     let values = |all: Vec<Spanned<String>>| all.into_iter().map(|s| s.value).collect();
     let or = |column: Option<Spanned<String>>, default: String| column.map_or(default, |c| c.value);
     let default = Entities::default();
@@ -391,7 +446,8 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
         confidence: file.confidence,
         status: file.status.value,
         owner: file.owner,
-        sql: file.sql.value,
+        sql: file.sql.map_or_else(String::new, |sql| sql.value),
+        sequence,
         sql_line,
         sql_indent,
         parameters: file

@@ -2,10 +2,13 @@
 
 mod file;
 mod lint;
+mod sequence;
 
 use crate::diagnostic::Diagnostic;
 use crate::testcase::TestCase;
 use serde::{Deserialize, Serialize};
+
+pub use sequence::{MAX_STEPS, Sequence, Step};
 
 #[cfg(test)]
 pub(crate) use file::File;
@@ -145,8 +148,10 @@ pub struct Rule {
     pub status: Status,
     /// Who keeps it.
     pub owner: Option<String>,
-    /// The SQL text.
+    /// The SQL text; empty in a rule of steps.
     pub sql: String,
+    /// The steps, in a rule that has them.
+    pub sequence: Option<Sequence>,
     /// Line of the file on which the SQL's first line stands, from 1.
     pub sql_line: u32,
     /// Columns by which the file indents the SQL.
