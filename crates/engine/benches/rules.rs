@@ -19,7 +19,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use telltale_engine::Engine;
+use telltale_engine::detector::Config;
+use telltale_engine::{Detector, Engine};
 use telltale_rules::site::list::List;
 use telltale_rules::{Level, RuleSet, Site};
 use telltale_schema::{
@@ -512,7 +513,7 @@ fn main() {
     );
     let mut forms = std::collections::BTreeMap::<&str, usize>::new();
     for rule in 0..RULES {
-        for (form, _) in engine_a.forms(rule, TableId::Modbus) {
+        for (form, _) in engine_a.forms(rule, 0, TableId::Modbus) {
             *forms.entry(form).or_default() += 1;
         }
     }
@@ -523,15 +524,18 @@ fn main() {
             site: "bench".into(),
             sensor: "bench".into(),
             seq: 0,
-            watermark: 0,
+            watermark: i64::MIN,
             batches: vec![b.clone()],
         })
         .collect();
+    let (mut detector, _) = Detector::compile(&set, &Site::builtin_default(), Config::default());
     let begin = Instant::now();
-    let findings: usize = frames
-        .iter()
-        .map(|f| black_box(engine_a.evaluate(f)).len())
-        .sum();
+    let mut found = Vec::new();
+    for frame in &frames {
+        detector.frame(frame, 0, &mut found);
+        detector.finish(&mut found);
+    }
+    let findings = black_box(found).len();
     println!(
         "    with the rows of {findings} findings written out: {:.2} million rows/s",
         (BATCHES * ROWS) as f64 / begin.elapsed().as_secs_f64() / 1e6

@@ -124,6 +124,15 @@ impl<'b> Cells<'b> {
         }
     }
 
+    /// The cell as a whole number; the largest for what is larger.
+    #[inline]
+    pub(crate) fn whole(&self, row: usize) -> i64 {
+        match &self.values {
+            Values::I64(v) => v.get(row).copied().unwrap_or(0),
+            _ => i64::try_from(self.word(row)).unwrap_or(i64::MAX),
+        }
+    }
+
     /// The cell as 128 comparable bits: an IP address.
     #[inline]
     pub(crate) fn wide(&self, row: usize) -> u128 {

@@ -7,7 +7,9 @@ use crate::literals::Scope;
 use crate::possible::impossible;
 use crate::provider::Provider;
 use crate::set::{Set, bits_of};
-use crate::sql::{self, Place};
+use crate::sql::calls::{Crossed, FirstSeen};
+use crate::sql::window::Windowed;
+use crate::sql::{self, Parameters, Text};
 use crate::test::{CellTest, Test};
 use crate::text;
 use arrow_array::cast::AsArray as _;
@@ -22,15 +24,18 @@ use datafusion_expr::utils::split_conjunction_owned;
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::create_physical_expr;
 use datafusion_sql::planner::{PlannerContext, SqlToRel};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use telltale_rules::{Diagnostic, Rule, Site};
 use telltale_schema::{ColumnDef, ColumnKind, TableId};
 
-/// A rule in the form in which it runs.
+/// A rule's SELECT, or a step's conditions, in the form in which it runs.
 pub(crate) struct Compiled {
     pub tables: Vec<TableId>,
+    pub columns: &'static [ColumnDef],
     pub atoms: Vec<Atom>,
+    pub first_seen: Vec<FirstSeen>,
+    pub crossed: Vec<Crossed>,
+    pub window: Option<Windowed>,
 }
 
 fn first_line(error: &DataFusionError) -> String {
@@ -41,14 +46,100 @@ fn first_line(error: &DataFusionError) -> String {
     text.lines().next().unwrap_or(text).to_owned()
 }
 
+/// A rule's SELECT, or all its steps.
 pub(crate) fn compile(
     rule: &Rule,
     site: &Site,
     context: &Context,
     provider: &Provider,
+) -> Result<Vec<Compiled>, Vec<Diagnostic>> {
+    let mut parameters: Parameters = rule.parameters.clone();
+    if let Some(layer) = site.overrides.get(&rule.id) {
+        parameters.extend(layer.parameters.clone());
+    }
+    let scope = |columns| Scope {
+        columns,
+        site,
+        context,
+        parameters: &parameters,
+        lists: &rule.requires.lists,
+        calendars: &rule.requires.calendars,
+    };
+    let Some(sequence) = &rule.sequence else {
+        return select(&Text::of_rule(rule), &scope, provider).map(|one| vec![one]);
+    };
+    let (mut steps, mut found) = (Vec::new(), Vec::new());
+    for at in 0..sequence.steps.len() {
+        let Some(text) = Text::of_step(rule, &sequence.steps, at) else {
+            continue;
+        };
+        match select(&text, &scope, provider) {
+            Ok(step) => steps.push(step),
+            Err(mut more) => found.append(&mut more),
+        }
+    }
+    if let (true, Some(first)) = (found.is_empty(), steps.first()) {
+        found.extend(tied(rule, &sequence.steps, &steps, first));
+    }
+    if found.is_empty() {
+        Ok(steps)
+    } else {
+        Err(found)
+    }
+}
+
+/// Key columns that a step's table lacks, or that are of another type than the first step's.
+fn tied(
+    rule: &Rule,
+    steps: &[telltale_rules::Step],
+    compiled: &[Compiled],
+    first: &Compiled,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let kind = |columns: &'static [ColumnDef], name: &str| {
+        columns.iter().find(|c| c.name == name).map(|c| c.kind)
+    };
+    let names = steps.first().map_or(&[][..], |s| s.by.as_slice());
+    for (at, (step, read)) in steps.iter().zip(compiled).enumerate() {
+        let Some(text) = Text::of_step(rule, steps, at) else {
+            continue;
+        };
+        for (own, theirs) in step.by.iter().zip(names) {
+            let wrong = match (kind(read.columns, own), kind(first.columns, theirs)) {
+                (None, _) => format!(
+                    "step `{}`: `{}` has no column `{own}`",
+                    step.name, step.table
+                ),
+                (Some(a), Some(b)) if !sql::calls::comparable(a, b) => format!(
+                    "step `{}`: `{own}` is of another type than `{theirs}` of the first step",
+                    step.name
+                ),
+                _ => continue,
+            };
+            found.push(text.error(
+                "TT-SQL-038",
+                (0, 0),
+                wrong,
+                "tie steps by columns of one type: addresses with addresses",
+            ));
+        }
+        let keys: Vec<usize> = step
+            .by
+            .iter()
+            .filter_map(|n| read.columns.iter().position(|c| c.name == *n))
+            .collect();
+        sql::calls::unbounded(&text, (0, 0), &keys, read.columns, &mut found);
+    }
+    found
+}
+
+fn select<'s>(
+    place: &Text<'_>,
+    scope: &impl Fn(&'static [ColumnDef]) -> Scope<'s>,
+    provider: &Provider,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let read = sql::read(rule, provider)?;
-    let place = Place(rule);
+    let parameters = scope(&[]).parameters;
+    let read = sql::read(place, parameters, provider)?;
     let fail = |code, error: &DataFusionError| {
         vec![place.error(code, (0, 0), first_line(error), "see docs/sql.md")]
     };
@@ -59,18 +150,7 @@ pub(crate) fn compile(
     let condition = planner
         .sql_to_expr(read.condition, &schema, &mut PlannerContext::new())
         .map_err(|e| fail("TT-SQL-021", &e))?;
-    let mut parameters: BTreeMap<String, serde_json::Value> = rule.parameters.clone();
-    if let Some(layer) = site.overrides.get(&rule.id) {
-        parameters.extend(layer.parameters.clone());
-    }
-    let scope = Scope {
-        columns: read.columns,
-        site,
-        context,
-        parameters: &parameters,
-        lists: &rule.requires.lists,
-        calendars: &rule.requires.calendars,
-    };
+    let scope = scope(read.columns);
     let condition = scope.bind(condition).map_err(|e| fail("TT-SQL-022", &e))?;
     let simplifier = ExprSimplifier::new(
         SimplifyContext::builder()
@@ -120,7 +200,14 @@ pub(crate) fn compile(
         .into_iter()
         .filter(|table| impossible(&[*table], &atoms).is_none())
         .collect();
-    Ok(Compiled { tables, atoms })
+    Ok(Compiled {
+        tables,
+        columns: read.columns,
+        atoms,
+        first_seen: read.first_seen,
+        crossed: read.crossed,
+        window: read.window,
+    })
 }
 
 /// Two conjuncts over one column that no cell can pass together.

@@ -1,14 +1,13 @@
-//! All rules over frames.
+//! What all rules ask of single rows.
 
 use crate::atom::Atom;
-use crate::compile::compile;
+use crate::compile::{Compiled, compile};
 use crate::context::Context;
 use crate::plan::Plan;
 use crate::provider::Provider;
 use telltale_rules::site::Mode;
-use telltale_rules::{Diagnostic, Finding, RuleSet, Site};
-use telltale_schema::value;
-use telltale_schema::{Frame, TableBatch, TableId};
+use telltale_rules::{Diagnostic, RuleSet, Site};
+use telltale_schema::{TableBatch, TableId};
 
 /// A rule that does not apply at a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +18,29 @@ pub struct NotApplicable {
     pub missing: Vec<String>,
 }
 
-/// Compiled rules of one site.
+/// What the conditions of a row are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Index of the rule in its set.
+    pub rule: usize,
+    /// Which of its steps; 0 for a rule without.
+    pub step: usize,
+}
+
+/// A rule that remembers, as it was compiled.
+pub(crate) struct Stateful {
+    pub rule: usize,
+    /// Place of its first conditions among all that are asked.
+    pub first: usize,
+    pub parts: Vec<Compiled>,
+}
+
+/// Compiled rules of one site: what they ask of single rows.
 pub struct Engine {
     plans: Vec<Plan>,
     not_applicable: Vec<NotApplicable>,
-    hits: Vec<(usize, usize)>,
+    asked: Vec<Asked>,
+    stateful: Vec<Stateful>,
 }
 
 impl Engine {
@@ -36,6 +53,7 @@ impl Engine {
         let mut found = Vec::new();
         let mut plans: Vec<Plan> = TableId::ALL.iter().map(|_| Plan::default()).collect();
         let mut not_applicable = Vec::new();
+        let (mut asked, mut stateful) = (Vec::new(), Vec::new());
         for (index, rule) in rules.rules.iter().enumerate() {
             let compiled = match compile(rule, site, &context, &provider) {
                 Ok(compiled) => compiled,
@@ -55,10 +73,22 @@ impl Engine {
             if site.mode(&rule.id) == Mode::Off {
                 continue;
             }
-            for table in &compiled.tables {
-                if let Some(plan) = plans.get_mut(*table as usize) {
-                    plan.add(index, &compiled.atoms);
+            let first = asked.len();
+            for (step, part) in compiled.iter().enumerate() {
+                for table in &part.tables {
+                    if let Some(plan) = plans.get_mut(*table as usize) {
+                        plan.add(asked.len(), &part.atoms);
+                    }
                 }
+                asked.push(Asked { rule: index, step });
+            }
+            let plain = |c: &Compiled| c.window.is_none() && c.first_seen.is_empty();
+            if rule.sequence.is_some() || !compiled.iter().all(plain) {
+                stateful.push(Stateful {
+                    rule: index,
+                    first,
+                    parts: compiled,
+                });
             }
         }
         for (table, plan) in TableId::ALL.iter().zip(&mut plans) {
@@ -74,7 +104,8 @@ impl Engine {
             Self {
                 plans,
                 not_applicable,
-                hits: Vec::new(),
+                asked,
+                stateful,
             },
             found,
         )
@@ -116,57 +147,67 @@ impl Engine {
         self.plans.iter().map(Plan::forgotten).sum()
     }
 
-    /// The conjuncts of a rule over a table, in the order in which people read them.
-    pub(crate) fn conjuncts(&self, rule: usize, table: TableId) -> Vec<&Atom> {
-        self.plans
-            .get(table as usize)
-            .map_or_else(Vec::new, |plan| plan.conjuncts(rule))
+    /// All that is asked of rows, by number.
+    pub(crate) fn asked(&self) -> &[Asked] {
+        &self.asked
     }
 
-    /// The form in which a rule runs over a table: each conjunct, with how it is
+    /// Rules that remember.
+    pub(crate) fn stateful(&self) -> &[Stateful] {
+        &self.stateful
+    }
+
+    fn number(&self, rule: usize, step: usize) -> Option<usize> {
+        self.asked.iter().position(|a| *a == Asked { rule, step })
+    }
+
+    /// How many steps a rule has; 1 for a rule without, 0 for one that does not run.
+    #[must_use]
+    pub fn steps(&self, rule: usize) -> usize {
+        self.asked.iter().filter(|a| a.rule == rule).count()
+    }
+
+    /// The conjuncts of a rule's step over a table, in the order in which people read them.
+    pub(crate) fn conjuncts(&self, rule: usize, step: usize, table: TableId) -> Vec<&Atom> {
+        let Some(number) = self.number(rule, step) else {
+            return Vec::new();
+        };
+        self.plans
+            .get(table as usize)
+            .map_or_else(Vec::new, |plan| plan.conjuncts(number))
+    }
+
+    /// The form in which a rule (or a step of it) runs over a table: each conjunct, with how it is
     /// decided: `index` (with all other rules, by what they demand to be equal),
     /// `cell` (one comparison), `cells` (some, with OR), `list` (a look-up) or `expression` (DataFusion's, shared by rules).
     #[must_use]
-    pub fn forms(&self, rule: usize, table: TableId) -> Vec<(&'static str, &str)> {
+    pub fn forms(&self, rule: usize, step: usize, table: TableId) -> Vec<(&'static str, &str)> {
+        let Some(number) = self.number(rule, step) else {
+            return Vec::new();
+        };
         self.plans
             .get(table as usize)
-            .map_or_else(Vec::new, |plan| plan.forms(rule))
+            .map_or_else(Vec::new, |plan| plan.forms(number))
     }
 
-    /// Calls `hit(rule, row)` for every rule and row of a batch that match: rows
-    /// rise for one rule, rules come in no order.
-    pub fn matches(&mut self, batch: &TableBatch, hit: impl FnMut(usize, usize)) {
+    /// Calls `hit(asked, row)` for everything that is asked and every row of a batch
+    /// that fit: rows rise for one, all come in no order.
+    pub(crate) fn ask(&mut self, batch: &TableBatch, hit: impl FnMut(usize, usize)) {
         if let Some(plan) = self.plans.get_mut(batch.table as usize) {
             plan.run(&batch.batch, hit);
         }
     }
 
-    /// All findings of a frame, ordered by (row number, rule): independent of
-    /// how rows were cut into batches.
-    pub fn evaluate(&mut self, frame: &Frame) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut hits = std::mem::take(&mut self.hits);
-        for batch in &frame.batches {
-            hits.clear();
-            self.matches(batch, |rule, row| hits.push((rule, row)));
-            for (rule, row) in &hits {
-                let values = value::row(batch, *row);
-                let row_no = values.get("row_no").as_u64().unwrap_or(0);
-                let event_time = match values.get("event_time") {
-                    value::Value::Time(ns) => *ns,
-                    _ => 0,
-                };
-                findings.push(Finding::of_row(
-                    *rule,
-                    batch.table,
-                    row_no,
-                    event_time,
-                    values,
-                ));
-            }
+    /// Calls `hit(rule, row)` for every rule and row of a batch whose conditions on
+    /// the row alone match: rows rise for one rule, rules come in no order.
+    pub fn matches(&mut self, batch: &TableBatch, mut hit: impl FnMut(usize, usize)) {
+        let asked = &self.asked;
+        if let Some(plan) = self.plans.get_mut(batch.table as usize) {
+            plan.run(&batch.batch, |number, row| {
+                if let Some(asked) = asked.get(number) {
+                    hit(asked.rule, row);
+                }
+            });
         }
-        self.hits = hits;
-        findings.sort_by_key(|f| (f.row_no, f.rule));
-        findings
     }
 }

@@ -101,11 +101,11 @@ fn passes(atom: &Atom, batch: &TableBatch) -> Vec<bool> {
 }
 
 impl Engine {
-    /// How many rows of a batch each conjunct of a rule lets through.
+    /// How many rows of a batch each conjunct of a rule (or of a step of it) lets through.
     #[must_use]
-    pub fn explain(&self, rule: usize, batch: &TableBatch) -> Vec<Step> {
+    pub fn explain(&self, rule: usize, step: usize, batch: &TableBatch) -> Vec<Step> {
         let mut together = vec![true; batch.batch.num_rows()];
-        self.conjuncts(rule, batch.table)
+        self.conjuncts(rule, step, batch.table)
             .into_iter()
             .map(|atom| {
                 let alone = passes(atom, batch);
@@ -120,12 +120,12 @@ impl Engine {
             .collect()
     }
 
-    /// Each row of a batch against a rule.
+    /// Each row of a batch against a rule, or a step of it.
     #[must_use]
-    pub fn explain_rows(&self, rule: usize, batch: &TableBatch) -> Vec<RowAnswer> {
+    pub fn explain_rows(&self, rule: usize, step: usize, batch: &TableBatch) -> Vec<RowAnswer> {
         let columns = batch.table.def().columns;
         let answers: Vec<(&Atom, Vec<bool>)> = self
-            .conjuncts(rule, batch.table)
+            .conjuncts(rule, step, batch.table)
             .into_iter()
             .map(|a| (a, passes(a, batch)))
             .collect();

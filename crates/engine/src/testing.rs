@@ -1,14 +1,17 @@
 //! Runs the tests that stand in rule files.
 
-use crate::engine::Engine;
+use crate::detector::{Config, Detector};
+use crate::explain::RowAnswer;
 use crate::tagging::fill_batch;
+use std::sync::Arc;
 use telltale_rules::site::assets::Assets;
 use telltale_rules::site::calendar::Calendar;
 use telltale_rules::site::list::List;
 use telltale_rules::site::tags::Tags;
 use telltale_rules::testcase::{FromCapture, Kind, TestCase};
-use telltale_rules::{Rule, RuleSet, Site};
-use telltale_schema::{TableBatch, value};
+use telltale_rules::{Finding, Rule, RuleSet, Says, Site};
+use telltale_schema::value::RowValues;
+use telltale_schema::{Frame, TableBatch, TableId, value};
 
 /// How a case ended.
 #[derive(Debug, Clone)]
@@ -85,35 +88,46 @@ fn run_case(
     let set = RuleSet {
         rules: vec![rule.clone()],
     };
-    let (mut engine, diagnostics) = Engine::compile(&set, &site);
+    let (mut detector, diagnostics) = Detector::compile(&set, &site, Config::default());
     if let Some(first) = diagnostics.first() {
         return Err(first.to_string());
     }
     let table = case
         .table()
         .ok_or_else(|| format!("no table `{}`", case.table))?;
-    let batch = match case.from_capture()? {
-        Some(source) => of_capture(case, &source, &site)?,
-        None => value::batch(table, &case.expand()?).map_err(|e| e.to_string())?,
+    let batches = match case.from_capture()? {
+        Some(source) => vec![of_capture(case, &source, &site)?],
+        None => by_table(table, &case.expand()?)?,
     };
-    let batch = fill_batch(&site, batch);
-    let answers = engine.explain_rows(0, &batch);
-    let mut fired: Vec<usize> = Vec::new();
-    engine.matches(&batch, |_, row| fired.push(row));
-    match (case.kind, fired.is_empty()) {
-        (Kind::Match, true) => {
-            return Err(format!("should match, and does not: {}", nearest(&answers)));
-        }
-        (Kind::NoMatch | Kind::NearMiss, false) => {
+    let frame = Frame {
+        site: Arc::from(site.toml.name.as_str()),
+        sensor: Arc::from("test"),
+        seq: 0,
+        watermark: i64::MIN,
+        batches: batches.into_iter().map(|b| fill_batch(&site, b)).collect(),
+    };
+    let mut fired: Vec<Finding> = Vec::new();
+    detector.frame(&frame, 0, &mut fired);
+    detector.finish(&mut fired);
+    fired.retain(|f| f.says == Says::Fired);
+    match (case.kind, fired.first()) {
+        (Kind::Match, None) => {
             return Err(format!(
-                "should not match, and row {} does",
-                fired.first().map_or(0, |r| r + 1)
+                "should match, and does not: {}",
+                nearest(&detector, &frame)
             ));
         }
-        (Kind::NearMiss, true) if !answers.iter().any(|a| a.missing() == 1) => {
+        (Kind::NoMatch | Kind::NearMiss, Some(first)) => {
+            return Err(format!(
+                "should not match, and does, on row {} ({})",
+                first.row_no + 1,
+                telltale_schema::value::time_text(first.event_time)
+            ));
+        }
+        (Kind::NearMiss, None) if !is_near(&set, &detector, &frame) => {
             return Err(format!(
                 "is no near miss, more than one condition is missing: {}",
-                nearest(&answers)
+                nearest(&detector, &frame)
             ));
         }
         _ => {}
@@ -128,12 +142,11 @@ fn run_case(
         ));
     }
     for (n, expected) in case.expect.iter().enumerate() {
-        let row = fired
+        let finding = fired
             .get(n)
-            .and_then(|r| answers.get(*r))
             .ok_or_else(|| format!("finding {} expected, {} found", n + 1, fired.len()))?;
         for (column, want) in expected {
-            let have = row.row.get(column);
+            let have = finding.row.get(column);
             let same = want
                 .as_str()
                 .map_or_else(|| have.to_json() == *want, |text| have.to_string() == text);
@@ -148,8 +161,51 @@ fn run_case(
     Ok(())
 }
 
-fn nearest(answers: &[crate::explain::RowAnswer]) -> String {
-    let best = answers.iter().min_by_key(|a| a.missing());
+/// Rows as one batch for each table.
+fn by_table(first: TableId, rows: &[RowValues]) -> Result<Vec<TableBatch>, String> {
+    let mut tables: Vec<TableId> = rows.iter().map(|r| r.table).collect();
+    tables.push(first);
+    tables.sort_unstable();
+    tables.dedup();
+    tables
+        .into_iter()
+        .map(|table| {
+            let rows: Vec<RowValues> = rows.iter().filter(|r| r.table == table).cloned().collect();
+            value::batch(table, &rows).map_err(|e| e.to_string())
+        })
+        .collect()
+}
+
+/// Each row against the rule, or against each of its steps.
+fn answers(detector: &Detector, frame: &Frame) -> Vec<RowAnswer> {
+    let engine = detector.engine();
+    let steps = 0..engine.steps(0);
+    steps
+        .flat_map(|step| {
+            frame
+                .batches
+                .iter()
+                .flat_map(move |batch| engine.explain_rows(0, step, batch))
+        })
+        .collect()
+}
+
+/// Does one thing only keep the rule from firing? Of a rule that remembers: is there a
+/// row that it takes note of?
+fn is_near(set: &RuleSet, detector: &Detector, frame: &Frame) -> bool {
+    let plain = set.rules.iter().all(|r| r.sequence.is_none()) && detector.is_plain(0);
+    let wanted = usize::from(plain);
+    answers(detector, frame)
+        .iter()
+        .any(|a| !a.steps.is_empty() && a.missing() == wanted)
+}
+
+fn nearest(detector: &Detector, frame: &Frame) -> String {
+    let answers = answers(detector, frame);
+    let best = answers
+        .iter()
+        .filter(|a| !a.steps.is_empty())
+        .min_by_key(|a| a.missing());
     best.map_or("no row".to_owned(), |a| {
         let missing: Vec<&str> = a
             .steps
@@ -157,6 +213,10 @@ fn nearest(answers: &[crate::explain::RowAnswer]) -> String {
             .filter(|s| !s.1)
             .map(|s| s.0.as_str())
             .collect();
-        format!("nearest row lacks {}", missing.join(" AND "))
+        if missing.is_empty() {
+            "a row fits, and what the rule remembers does not".to_owned()
+        } else {
+            format!("nearest row lacks {}", missing.join(" AND "))
+        }
     })
 }

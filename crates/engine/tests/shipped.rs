@@ -59,7 +59,14 @@ fn physical_forms_of_the_shipped_rules() {
         writeln!(text, "{}", rule.name).unwrap();
         let forms: Vec<_> = TableId::ALL
             .iter()
-            .map(|t| (t.name(), engine.forms(index, *t)))
+            .map(|t| {
+                (
+                    t.name(),
+                    (0..engine.steps(index))
+                        .flat_map(|step| engine.forms(index, step, *t))
+                        .collect::<Vec<_>>(),
+                )
+            })
             .filter(|(_, forms)| !forms.is_empty())
             .collect();
         assert!(!forms.is_empty(), "{} runs over no table", rule.name);

@@ -12,7 +12,8 @@ use kept::Kept;
 use std::io::Write;
 use std::sync::mpsc::sync_channel;
 use telltale_alert::{Alert, Limits, Stage, encode};
-use telltale_engine::Engine;
+use telltale_engine::Detector;
+use telltale_engine::detector;
 use telltale_rules::{RuleSet, Severity, Site};
 use telltale_schema::Frame;
 
@@ -47,16 +48,19 @@ impl Replay<'_> {
         limits: Limits,
         out: &mut dyn Write,
     ) -> Result<Outcome> {
-        let (mut engine, found) = Engine::compile(self.rules, self.site);
+        let (mut detector, found) =
+            Detector::compile(self.rules, self.site, detector::Config::default());
         content::report(&found);
         let mut stage = Stage::new(self.rules, self.site, limits);
         let mut kept = Kept::new(self.evidence);
         let mut fresh = Vec::new();
+        let mut findings = Vec::new();
         let mut detect = |frame: &Frame, out: &mut dyn Write| -> Result<()> {
-            for finding in engine.evaluate(frame) {
+            detector.frame(frame, 0, &mut findings);
+            for finding in findings.drain(..) {
                 stage.push(&finding, &mut fresh);
             }
-            stage.advance(frame.watermark, &mut fresh);
+            stage.advance(detector.watermark(), &mut fresh);
             self.write(&fresh, out)?;
             fresh.drain(..).for_each(|alert| kept.take(&alert));
             Ok(())
@@ -96,13 +100,17 @@ impl Replay<'_> {
                 detected.map(|()| ran)
             })?
         };
+        detector.finish(&mut findings);
+        for finding in findings {
+            stage.push(&finding, &mut fresh);
+        }
         stage.finish(&mut fresh);
         self.write(&fresh, out)?;
         fresh.iter().for_each(|alert| kept.take(alert));
         out.flush()?;
         let mut summary = decode::summary(&ran);
         summary.push_str(&self.counts(&kept, &stage));
-        for na in engine.not_applicable() {
+        for na in detector.not_applicable() {
             let name = self
                 .rules
                 .rules
@@ -113,6 +121,7 @@ impl Replay<'_> {
                 na.missing.join(", no ")
             ));
         }
+        let (engine, counters) = (detector.engine(), detector.counters());
         if engine.failed() > 0 {
             summary.push_str(&format!(
                 "\n  {} times a condition could not be worked out for a row (a division by zero?), which then does not match; guard it in the rule",
@@ -123,6 +132,18 @@ impl Replay<'_> {
             summary.push_str(&format!(
                 "\n  {} times the kept answers of a list's look-ups were full and begun anew",
                 engine.forgotten()
+            ));
+        }
+        if counters.late > 0 {
+            summary.push_str(&format!(
+                "\n  {} rows were older than their sensor's watermark: windows and sequences did not see them",
+                counters.late
+            ));
+        }
+        if counters.refused + counters.evicted + counters.forced > 0 {
+            summary.push_str(&format!(
+                "\n  {} rows found no room in what rules remember, {} begun sequences were given up, {} times rows went on before their turn",
+                counters.refused, counters.evicted, counters.forced
             ));
         }
         Ok(Outcome { ran, kept, summary })

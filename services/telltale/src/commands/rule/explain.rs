@@ -53,6 +53,21 @@ fn rule(name: &str) -> Result<RuleSet> {
     }
 }
 
+/// What stands before the conditions of each step; nothing for a rule of one SELECT.
+fn step_names(set: &RuleSet) -> Vec<String> {
+    let sequence = set.rules.first().and_then(|r| r.sequence.as_ref());
+    let steps = sequence.into_iter().flat_map(|s| &s.steps);
+    steps
+        .map(|s| {
+            format!(
+                "step {}{}: ",
+                s.name,
+                if s.absent { " (absent)" } else { "" }
+            )
+        })
+        .collect()
+}
+
 /// Which conjunct was false.
 pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
     let set = rule(&args.rule)?;
@@ -70,7 +85,8 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
         ))?;
         return Ok(Exit::Ok);
     }
-    let mut totals: BTreeMap<TableId, Total> = BTreeMap::new();
+    let names = step_names(&set);
+    let mut totals: BTreeMap<(usize, TableId), Total> = BTreeMap::new();
     let mut nearest: Vec<(usize, RowAnswer)> = Vec::new();
     let mut fired = 0_usize;
     let sources = Source::files(std::slice::from_ref(&args.capture))?;
@@ -81,20 +97,22 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
         true,
         None,
         |frame| {
-            for batch in &frame.batches {
-                let steps = engine.explain(0, batch);
+            let asked =
+                (0..engine.steps(0)).flat_map(|s| frame.batches.iter().map(move |b| (s, b)));
+            for (step, batch) in asked {
+                let steps = engine.explain(0, step, batch);
                 if steps.is_empty() {
                     continue;
                 }
                 let total = totals
-                    .entry(batch.table)
+                    .entry((step, batch.table))
                     .or_insert_with(|| (0, steps.iter().map(|s| (s.text.clone(), 0, 0)).collect()));
                 total.0 += batch.batch.num_rows();
                 for (sum, step) in total.1.iter_mut().zip(&steps) {
                     sum.1 += step.alone;
                     sum.2 += step.together;
                 }
-                for answer in engine.explain_rows(0, batch) {
+                for answer in engine.explain_rows(0, step, batch) {
                     let here = args
                         .packet
                         .is_none_or(|p| answer.row.get("packet").as_u64() == Some(p));
@@ -116,10 +134,11 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
         "{name}: {fired} rows match in {}",
         args.capture.display()
     )?;
-    for (table, (rows, steps)) in &totals {
+    for ((step, table), (rows, steps)) in &totals {
         writeln!(
             out,
-            "\n{} ({rows} rows)\n  {:>9} {:>9}  condition",
+            "\n{}{} ({rows} rows)\n  {:>9} {:>9}  condition",
+            names.get(*step).map_or("", String::as_str),
             table.name(),
             "alone",
             "so far"
