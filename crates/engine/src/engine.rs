@@ -33,6 +33,8 @@ pub(crate) struct Stateful {
     /// Place of its first conditions among all that are asked.
     pub first: usize,
     pub parts: Vec<Compiled>,
+    /// What it means, parameters filled in: equal for rules that remember the same.
+    pub fingerprint: u64,
 }
 
 /// Compiled rules of one site: what they ask of single rows.
@@ -41,6 +43,29 @@ pub struct Engine {
     not_applicable: Vec<NotApplicable>,
     asked: Vec<Asked>,
     stateful: Vec<Stateful>,
+}
+
+/// Tells apart what rules remember; texts for people do not count.
+fn fingerprint(rule: &telltale_rules::Rule, parts: &[Compiled]) -> u64 {
+    let mut text = String::new();
+    for part in parts {
+        let atoms: Vec<&str> = part.atoms.iter().map(|a| a.key.as_str()).collect();
+        let calls: Vec<&str> = part.first_seen.iter().map(|c| c.text.as_str()).collect();
+        text.push_str(&format!(
+            "{:?} {atoms:?} {calls:?} {:?} {:?}\n",
+            part.tables, part.crossed, part.window
+        ));
+    }
+    if let Some(sequence) = &rule.sequence {
+        text.push_str(&format!("{}", sequence.within_ns));
+        for s in &sequence.steps {
+            text.push_str(&format!(
+                "|{} {:?} {} {:?} {} {}",
+                s.name, s.by, s.times, s.within_ns, s.optional, s.absent
+            ));
+        }
+    }
+    crate::memory::pack::hash(text.as_bytes())
 }
 
 impl Engine {
@@ -85,6 +110,7 @@ impl Engine {
             let plain = |c: &Compiled| c.window.is_none() && c.first_seen.is_empty();
             if rule.sequence.is_some() || !compiled.iter().all(plain) {
                 stateful.push(Stateful {
+                    fingerprint: fingerprint(rule, &compiled),
                     rule: index,
                     first,
                     parts: compiled,

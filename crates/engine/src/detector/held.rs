@@ -30,14 +30,14 @@ fn times(batch: &TableBatch) -> &[i64] {
 /// The batch with its rows in the order of their times.
 fn sorted(batch: &TableBatch) -> TableBatch {
     let times = times(batch);
-    if times.is_sorted() {
-        return batch.clone();
-    }
     let at = batch.table.def().column("row_no").map(|c| c.0);
     let numbers = at
         .and_then(|at| batch.batch.columns().get(at))
         .and_then(|c| c.as_primitive_opt::<UInt64Type>())
         .map_or(&[][..], |a| a.values());
+    if times.is_sorted() && numbers.is_sorted() {
+        return batch.clone();
+    }
     let mut order: Vec<u32> = (0..times.len() as u32).collect();
     order.sort_by_key(|at| {
         let at = *at as usize;

@@ -44,6 +44,11 @@ impl Lane {
         Self::build(engine, Arc::new(rules.clone()))
     }
 
+    /// The rules.
+    pub(crate) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     /// A lane for the same rules that has seen nothing.
     pub(crate) fn empty(&self, engine: &Engine) -> Self {
         Self::build(engine, self.rules.clone())

@@ -16,6 +16,9 @@
 mod held;
 mod lane;
 mod run;
+mod state;
+
+pub use state::{FORMAT, Part, Restored, StateError};
 
 use crate::engine::{Engine, NotApplicable};
 use crate::memory::Limits;

@@ -193,9 +193,9 @@ impl Sequence {
         }
     }
 
-    /// Partials that wait.
-    pub(crate) fn len(&self) -> usize {
-        self.partials.iter().map(Vec::len).sum()
+    /// Rows that a match needs.
+    pub(crate) fn places(&self) -> usize {
+        self.places.len()
     }
 
     /// Bytes of its state; rows that several partials share are counted with each.
@@ -362,8 +362,8 @@ impl Sequence {
                 a.place == b.place
                     && a.told_by == b.told_by
                     && if waits {
-                        // the earlier deadline is found first
-                        a.deadline <= b.deadline
+                        // the earlier deadline is found first, and of those the later start
+                        (a.deadline, Reverse(a.start)) <= (b.deadline, Reverse(b.start))
                     } else {
                         a.start >= b.start && a.last >= b.last && a.anchor >= b.anchor
                     }
@@ -541,7 +541,12 @@ impl Sequence {
             let Some(partials) = self.partials.get_mut(group as usize) else {
                 continue;
             };
-            let Some(at) = partials.iter().position(|p| p.deadline == deadline) else {
+            let due = partials.iter().enumerate();
+            let Some(at) = due
+                .filter(|(_, p)| p.deadline == deadline)
+                .max_by_key(|(_, p)| p.start)
+                .map(|(at, _)| at)
+            else {
                 continue;
             };
             let partial = partials.swap_remove(at);

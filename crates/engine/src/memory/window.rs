@@ -197,11 +197,6 @@ impl Window {
         }
     }
 
-    /// Does it fire at the row that crosses?
-    pub(crate) fn is_early(&self) -> bool {
-        self.early
-    }
-
     /// How long a window needs a group after the group's last row.
     pub(crate) fn span(&self) -> i64 {
         match self.spec.span {
