@@ -142,9 +142,9 @@ fn refusals_name_code_and_place() {
         ),
         (
             "SELECT count(*) FROM modbus WHERE unit_id = 1 GROUP BY unit_id",
-            "TT-SQL-003",
+            "TT-SQL-030",
             9,
-            "one row",
+            "tumble(",
         ),
         (
             "SELECT * FROM modbus JOIN flow ON true WHERE unit_id = 1",
@@ -267,6 +267,132 @@ fn refusals_name_code_and_place() {
             9,
             "",
         ),
+        (
+            "SELECT DISTINCT * FROM modbus WHERE unit_id = 1",
+            "TT-SQL-003",
+            9,
+            "window",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 HAVING count(*) > 3",
+            "TT-SQL-003",
+            9,
+            "GROUP BY",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, unit_id + 1, tumble(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-030",
+            9,
+            "tumble",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute'), session(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-030",
+            9,
+            "one window",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 fortnight') HAVING count(*) > 3",
+            "TT-SQL-032",
+            9,
+            "INTERVAL '1 minute'",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, hop(INTERVAL '10 minutes', INTERVAL '3 minutes') HAVING count(*) > 3",
+            "TT-SQL-032",
+            9,
+            "multiple",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, hop(INTERVAL '1 day', INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-032",
+            9,
+            "64 slides",
+        ),
+        (
+            "SELECT object, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-033",
+            9,
+            "GROUP BY",
+        ),
+        (
+            "SELECT unit_id, count(*) FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-033",
+            9,
+            "AS requests",
+        ),
+        (
+            "SELECT unit_id, count(*) AS quantity FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-033",
+            9,
+            "taken",
+        ),
+        (
+            "SELECT unit_id, stddev(quantity) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING n > 3",
+            "TT-SQL-034",
+            9,
+            "avg",
+        ),
+        (
+            "SELECT unit_id, sum(object) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING n > 3",
+            "TT-SQL-034",
+            9,
+            "take numbers",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute')",
+            "TT-SQL-035",
+            9,
+            "HAVING count",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING unit_id > 3",
+            "TT-SQL-035",
+            9,
+            "parameters",
+        ),
+        (
+            "SELECT unit_id, count(*) AS n FROM modbus WHERE unit_id < 9 GROUP BY unit_id, tumble(INTERVAL '1 minute') HAVING count(*) > $many",
+            "TT-SQL-035",
+            9,
+            "parameters",
+        ),
+        (
+            "SELECT pdu_id, count(*) AS n FROM modbus WHERE pdu_id < 9 GROUP BY pdu_id, tumble(INTERVAL '1 minute') HAVING count(*) > 3",
+            "TT-SQL-036",
+            9,
+            "come again",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 AND NOT first_seen(client_ip)",
+            "TT-SQL-031",
+            9,
+            "AND",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 AND first_seen()",
+            "TT-SQL-031",
+            9,
+            "server_ip",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 AND first_seen(client_ip, ttl => 'long')",
+            "TT-SQL-031",
+            9,
+            "30 days",
+        ),
+        (
+            "SELECT * FROM modbus WHERE unit_id = 1 AND first_seen(event_time)",
+            "TT-SQL-036",
+            9,
+            "come again",
+        ),
+        (
+            "SELECT * FROM modbus WHERE first_seen(client_ip)",
+            "TT-SQL-006",
+            9,
+            "direction",
+        ),
     ] {
         let text = rule(sql);
         let (set, found) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
@@ -276,6 +402,75 @@ fn refusals_name_code_and_place() {
         assert_eq!((first.code, first.line), (code, line), "{sql}: {first}");
         assert!(first.to_string().contains(help), "{sql}: {first}");
     }
+}
+
+/// A rule of two steps.
+fn steps(first: &str, second: &str) -> String {
+    rule("SELECT * FROM modbus WHERE unit_id = 1").replace(
+        "sql: |\n  SELECT * FROM modbus WHERE unit_id = 1\n",
+        &format!("sequence:\n  from: modbus\n  by: [client_ip]\n  within: 1m\n  steps:\n    - {{name: one, {first}}}\n    - {{name: two, {second}}}\n"),
+    )
+}
+
+#[test]
+fn refusals_of_steps_name_code_and_place() {
+    let fine = "where: \"unit_id = 1\"";
+    for (second, code, help) in [
+        (
+            "where: \"unit_id = 1 AND objects = 'x'\"",
+            "TT-SQL-008",
+            "`object`",
+        ),
+        (
+            "where: \"unit_id = 1 AND object = zero.object\"",
+            "TT-SQL-037",
+            "those before it",
+        ),
+        (
+            "where: \"unit_id = 1 AND object = two.object\"",
+            "TT-SQL-037",
+            "no earlier step",
+        ),
+        (
+            "where: \"unit_id = 1 AND object = one.unit_id\"",
+            "TT-SQL-037",
+            "different types",
+        ),
+        (
+            "where: \"unit_id = 1 AND unit_id + 1 = one.unit_id\"",
+            "TT-SQL-037",
+            "=",
+        ),
+        ("where: \"object = one.object\"", "TT-SQL-006", "direction"),
+        (
+            "by: [unit_id], where: \"unit_id = 1\"",
+            "TT-SQL-038",
+            "one type",
+        ),
+        (
+            "from: flow, by: [unit_id], where: \"kind = 'end'\"",
+            "TT-SQL-038",
+            "no column",
+        ),
+    ] {
+        let text = steps(fine, second);
+        let (set, found) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
+        assert!(found.iter().all(|d| d.level == Level::Warning), "{found:?}");
+        let (_, found) = Engine::compile(&set, &site());
+        let first = found
+            .first()
+            .unwrap_or_else(|| panic!("{second} is accepted"));
+        let shown = first.to_string();
+        assert_eq!(first.code, code, "{second}: {shown}");
+        assert!(shown.contains(help), "{second}: {shown}");
+        let line = text.lines().position(|l| l.contains("name: two")).unwrap() + 1;
+        assert_eq!(first.line as usize, line, "{second}: {shown}");
+    }
+    let text = steps(fine, "where: \"unit_id = 2 AND object = one.object\"");
+    let (set, found) = RuleSet::from_texts([("rule.yaml", text.as_str())]);
+    assert!(found.is_empty(), "{found:?}");
+    let (_, found) = Engine::compile(&set, &site());
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

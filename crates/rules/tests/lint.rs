@@ -122,6 +122,76 @@ fn wrong_rules() {
     insta::assert_snapshot!(golden);
 }
 
+/// The good rule as steps.
+fn steps(sequence: &str) -> String {
+    let from = GOOD.find("sql:").unwrap();
+    let to = GOOD.find("parameters:").unwrap();
+    let mut text = GOOD.to_owned();
+    text.replace_range(from..to, sequence);
+    text.replace("parameters: {most: 3}\n", "")
+        .replace(", more than {most}", ", after {looked.client_ip}")
+}
+
+const STEPS: &str = "\
+sequence:
+  from: modbus
+  by: [client_ip]
+  within: 10m
+  steps:
+    - name: looked
+      where: operation = 'read' AND direction = 'request'
+    - name: wrote
+      where: operation = 'write' AND direction = 'request'
+      within: 1m
+";
+
+#[test]
+fn wrong_sequences() {
+    let (rule, found) = Rule::parse("good.yaml", &steps(STEPS));
+    assert_eq!(show(&found), "");
+    let sequence = rule.unwrap().sequence.unwrap();
+    assert_eq!(
+        sequence.steps[1].place,
+        (17, 13),
+        "`operation` stands there"
+    );
+    assert_eq!(sequence.steps[1].within_ns, Some(60_000_000_000));
+    let cases = [
+        ("within: 10m", "within: soon"),
+        ("within: 1m", "within: 0s"),
+        ("sequence:", "sql: SELECT 1\nsequence:"),
+        ("name: wrote", "name: looked"),
+        ("name: wrote", "name: Wrote"),
+        (
+            "name: wrote",
+            "name: wrote\n      by: [client_ip, server_ip]",
+        ),
+        ("name: wrote", "name: wrote\n      by: [clientip]"),
+        ("  from: modbus\n", ""),
+        ("name: wrote", "name: wrote\n      times: 0"),
+        ("name: wrote", "name: wrote\n      times: 64"),
+        (
+            "name: wrote",
+            "name: wrote\n      absent: true\n      optional: true",
+        ),
+        ("within: 1m", "absent: true"),
+        ("within: 1m", "optional: true"),
+        ("name: looked", "name: looked\n      optional: true"),
+        ("{looked.client_ip}", "{seen.client_ip}"),
+        ("  within: 10m\n", ""),
+        ("name: looked", "nam: looked"),
+    ];
+    let mut golden = String::new();
+    for (from, to) in cases {
+        let text = steps(STEPS);
+        assert!(text.contains(from), "{from}");
+        let (rule, found) = Rule::parse("x.yaml", &text.replacen(from, to, 1));
+        assert!(rule.is_none() && !found.is_empty(), "{to}");
+        golden += &format!("## {}\n{}\n\n", to.replace('\n', "⏎"), show(&found));
+    }
+    insta::assert_snapshot!(golden);
+}
+
 #[test]
 fn every_rule_kind_of_sql_scalar_maps_to_its_place() {
     let sql = "sql: |\n  SELECT * FROM modbus\n  WHERE operation = 'write'\n    AND direction = 'request'\n    AND object_count > $most\n";
@@ -345,6 +415,11 @@ fn every_code_is_in_the_docs() {
     for (golden, prefix, page) in [
         (
             "tests/snapshots/lint__wrong_rules.snap",
+            "TT-RULE-",
+            read("../../docs/rules.md"),
+        ),
+        (
+            "tests/snapshots/lint__wrong_sequences.snap",
             "TT-RULE-",
             read("../../docs/rules.md"),
         ),

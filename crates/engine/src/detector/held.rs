@@ -170,10 +170,22 @@ impl Detector {
             .collect()
     }
 
+    /// How far it is known that nothing more came: at the end of the input, up to the
+    /// last row or watermark.
+    fn silent(&self, until: i64) -> i64 {
+        if until < i64::MAX {
+            return until;
+        }
+        let rows = self.held.iter().map(|h| h.last);
+        let sensors = self.sensors.values().map(|s| s.watermark);
+        rows.chain(sensors).fold(self.watermark, i64::max)
+    }
+
     fn late(&mut self, batch: TableBatch, out: &mut Vec<Finding>) {
         let chunk = Chunk {
             parts: vec![Part::new(0, batch)],
             until: self.watermark,
+            silent: self.watermark,
             passed: Some(self.watermark),
             provisional: false,
         };
@@ -182,11 +194,13 @@ impl Detector {
 
     /// Rows of the site up to `until`.
     pub(super) fn release(&mut self, until: i64, provisional: bool, out: &mut Vec<Finding>) {
+        let silent = self.silent(until);
         let parts = self.due(None, until);
         self.watermark = until;
         let chunk = Chunk {
             parts,
             until,
+            silent,
             passed: None,
             provisional,
         };
@@ -195,10 +209,12 @@ impl Detector {
 
     /// Rows of a sensor's lane up to `until`; with no end, the lane is done.
     pub(super) fn catch_up(&mut self, sensor: &Arc<str>, until: i64, out: &mut Vec<Finding>) {
+        let silent = self.silent(until);
         let parts = self.due(Some(sensor), until);
         let chunk = Chunk {
             parts,
             until,
+            silent,
             passed: Some(self.watermark),
             provisional: false,
         };

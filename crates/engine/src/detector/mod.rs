@@ -119,7 +119,7 @@ impl Detector {
                 }
                 if let Some(seen) = seen.get_mut(stateful.first + at) {
                     let calls = part.first_seen.iter();
-                    seen.extend(calls.map(|c| Seen::new(c.clone(), part.columns)));
+                    seen.extend(calls.map(|c| Seen::new(c.clone(), part.columns, site.zone)));
                 }
             }
         }

@@ -53,6 +53,9 @@ pub(crate) struct Chunk {
     pub parts: Vec<Part>,
     /// All of them are older, and no timer up to here is left.
     pub until: i64,
+    /// Up to here it is known that nothing more came: what rests on an absence is only
+    /// found up to here. Differs from `until` at the end of the input.
+    pub silent: i64,
     /// The watermark that had passed them when they came, for rows that come late.
     pub passed: Option<i64>,
     /// `until` was moved by a clock, not by the sensors.

@@ -2,11 +2,13 @@
 
 use super::chunk::{Chunk, Hit};
 use super::groups::{GONE, Groups};
-use super::pack::{cut, pack, unpack};
+use super::pack::{cut, number as pack_number, pack, unpack};
 use crate::cells::Cells;
 use crate::sql::calls::FirstSeen;
-use telltale_schema::ColumnDef;
+use chrono::{TimeZone as _, Timelike as _};
+use chrono_tz::Tz;
 use telltale_schema::value::Value;
+use telltale_schema::{ColumnDef, ColumnKind};
 
 /// What is known of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,7 @@ pub(crate) struct Entry {
 pub(crate) struct Seen {
     pub call: FirstSeen,
     columns: &'static [ColumnDef],
+    zone: Tz,
     pub keys: Groups,
     pub entries: Vec<Entry>,
     /// Event time of the first row that the rule could have seen.
@@ -55,10 +58,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn new(call: FirstSeen, columns: &'static [ColumnDef]) -> Self {
+    pub(crate) fn new(call: FirstSeen, columns: &'static [ColumnDef], zone: Tz) -> Self {
         Self {
             call,
             columns,
+            zone,
             keys: Groups::default(),
             entries: Vec::new(),
             began: None,
@@ -88,7 +92,12 @@ impl Seen {
             for cell in &cells {
                 pack(cell, hit.1 as usize, &mut self.scratch);
             }
-            self.is_new(chunk.time(*hit), most)
+            let time = chunk.time(*hit);
+            if self.call.hour {
+                let hour = self.zone.timestamp_nanos(time).hour();
+                pack_number(hour.into(), &mut self.scratch);
+            }
+            self.is_new(time, most)
         });
     }
 
@@ -175,8 +184,11 @@ impl Seen {
             .columns
             .iter()
             .filter_map(|c| self.columns.get(*c));
+        let hour = self.call.hour.then_some(ColumnKind::U8);
         kinds
-            .map(|def| cut(&mut key).map_or(Value::Null, |cell| unpack(cell, def.kind)))
+            .map(|def| def.kind)
+            .chain(hour)
+            .map(|kind| cut(&mut key).map_or(Value::Null, |cell| unpack(cell, kind)))
             .collect()
     }
 

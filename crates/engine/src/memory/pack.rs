@@ -22,7 +22,8 @@ const NUMBER: u8 = 0x10;
 /// IPv4 addresses are kept as `::ffff:a.b.c.d`.
 const MAPPED: u128 = 0xffff << 32;
 
-fn number(word: u64, out: &mut Vec<u8>) {
+/// Appends a number.
+pub(crate) fn number(word: u64, out: &mut Vec<u8>) {
     let length = 8 - word.leading_zeros() as usize / 8;
     out.push(NUMBER | length as u8);
     out.extend(word.to_le_bytes().iter().take(length));

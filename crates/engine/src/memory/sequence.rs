@@ -264,7 +264,7 @@ impl Sequence {
                 self.row(*hit, same, time, chunk, limits, out);
             }
         }
-        self.pass_deadlines(chunk.until, chunk, out);
+        self.pass_deadlines(chunk.until.min(chunk.silent), chunk, out);
         if self.keys.len() >= self.sweep_at {
             self.sweep(chunk.until);
         }

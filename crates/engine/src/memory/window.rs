@@ -448,6 +448,7 @@ impl Window {
             return;
         };
         let last = pane.saturating_sub(panes);
+        let known = chunk.silent.div_euclid(slide).saturating_sub(panes);
         while let Some(entry) = self.fired.first_entry()
             && *entry.key() <= last
         {
@@ -459,7 +460,7 @@ impl Window {
         }
         while let Some(oldest) = self.touched.first_key_value().map(|e| *e.0) {
             let window = (oldest - panes + 1).max(self.closed.saturating_add(1));
-            if window > last {
+            if window > last.min(known) {
                 break;
             }
             if window > oldest {
@@ -512,7 +513,7 @@ impl Window {
                 if slot.get(1) == Some(&key_of_i64(start)) {
                     self.close(group, start, (start, end), Says::Totals, keys, chunk, out);
                 }
-            } else if self.holds(slot, start) {
+            } else if end <= chunk.silent && self.holds(slot, start) {
                 self.close(group, start, (start, end), Says::Fired, keys, chunk, out);
             }
             if let Some(last) = self.lasts.get_mut(group as usize) {

@@ -15,6 +15,8 @@ use telltale_schema::{ColumnDef, ColumnKind, TableId, events_columns, nearest};
 pub(crate) struct FirstSeen {
     /// Positions of the key's columns.
     pub columns: Vec<usize>,
+    /// Is the local hour of the row's time the last part of the key?
+    pub hour: bool,
     /// A key that was not seen for so many nanoseconds is forgotten.
     pub ttl_ns: i64,
     /// For so many nanoseconds from the first row, keys are learned in silence.
@@ -311,6 +313,7 @@ fn first_seen(
     let before = found.len();
     let mut made = FirstSeen {
         columns: Vec::new(),
+        hour: false,
         ttl_ns: 30 * 86_400_000_000_000,
         learn_ns: 7 * 86_400_000_000_000,
         text: function.to_string(),
@@ -343,11 +346,16 @@ fn first_seen(
             (None, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident)))) => {
                 made.columns.extend(position(place, ident, columns, found));
             }
+            (None, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(f))))
+                if f.to_string().to_lowercase() == "local_hour(event_time)" =>
+            {
+                made.hour = true;
+            }
             _ => found.push(place.error(
                 "TT-SQL-031",
                 at,
                 format!("`{arg}` is nothing that first_seen() takes"),
-                "first_seen(column, …, ttl => '30 days', learn => '7 days')",
+                "first_seen(column, …, local_hour(event_time), ttl => '30 days', learn => '7 days')",
             )),
         }
     }

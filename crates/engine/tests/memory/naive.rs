@@ -279,7 +279,7 @@ pub fn sequence() -> impl Strategy<Value = Form> {
 
 /// Time and row numbers of each match, as the engine says it: sensor and number.
 pub fn matches(set: &RuleSet, all: &[Given]) -> Vec<(i64, String, i64)> {
-    findings(set, all)
+    let mut out: Vec<_> = findings(set, all)
         .iter()
         .map(|f| {
             let first = f
@@ -292,7 +292,10 @@ pub fn matches(set: &RuleSet, all: &[Given]) -> Vec<(i64, String, i64)> {
                 .unwrap();
             (f.event_time, f.row.get("client_ip").to_string(), first)
         })
-        .collect()
+        .collect();
+    assert!(out.is_sorted_by_key(|o| o.0), "findings come by time");
+    out.sort();
+    out
 }
 
 #[derive(Clone)]
