@@ -136,13 +136,22 @@ mod tests {
         for rule in &set.rules {
             let file = std::fs::read_to_string(&rule.file).unwrap();
             let (line, column) = rule.in_file(1, 1);
-            let at = file
-                .lines()
-                .nth(line as usize - 1)
-                .unwrap()
-                .get(column as usize - 1..)
-                .unwrap();
-            assert!(rule.sql.starts_with(at.trim_end()), "{}: {at}", rule.file);
+            let mut places = vec![(rule.sql.as_str(), line, column)];
+            if let Some(sequence) = &rule.sequence {
+                let steps = sequence.steps.iter();
+                places = steps
+                    .map(|s| (s.condition.as_str(), s.place.0, s.place.1 + 1))
+                    .collect();
+            }
+            for (sql, line, column) in places {
+                let at = file
+                    .lines()
+                    .nth(line as usize - 1)
+                    .unwrap()
+                    .get(column as usize - 1..)
+                    .unwrap();
+                assert!(sql.starts_with(at.trim_end()), "{}: {at}", rule.file);
+            }
         }
     }
 
