@@ -152,7 +152,7 @@ fn wrong_sequences() {
     let sequence = rule.unwrap().sequence.unwrap();
     assert_eq!(
         sequence.steps[1].place,
-        (17, 13),
+        (16, 13),
         "`operation` stands there"
     );
     assert_eq!(sequence.steps[1].within_ns, Some(60_000_000_000));
