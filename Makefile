@@ -45,6 +45,7 @@ bench: ## decoding against tshark, 300 rules against queries; figures and ratios
 	@scripts/need.sh bench
 	@benches/decode_vs_tshark.sh
 	$(CARGO) bench --locked --package telltale-engine --bench rules
+	$(CARGO) bench --locked --package telltale-engine --bench memory
 
 release: ## the optimised binary
 	$(CARGO) build --locked --release --package telltale

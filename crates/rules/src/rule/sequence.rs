@@ -180,6 +180,17 @@ impl Lint<'_> {
                 "how long may the last, absent step take?",
                 "give it a `within`",
             ))
+        } else if steps.last().is_some_and(|s| s.absent)
+            && steps
+                .iter()
+                .rev()
+                .nth(1)
+                .is_some_and(|s| s.optional || s.absent)
+        {
+            Some((
+                "the step before a last, absent one may be missing: what would the waiting begin with?",
+                "let the step before it be one that must be there",
+            ))
         } else {
             None
         };
