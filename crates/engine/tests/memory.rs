@@ -3,6 +3,7 @@
 //! watermarks allow, cut into frames, and state is taken out and put back, the findings
 //! are the same, in the same order.
 #![allow(
+    missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -90,9 +90,6 @@ impl Lane {
                     part.tables.clone(),
                     part.columns,
                 );
-                if let Some(keys) = lane.key_sets.get_mut(at) {
-                    keys.span = keys.span.max(window.span());
-                }
                 lane.windows.push((stateful.first, window));
             }
         }
@@ -143,7 +140,11 @@ impl Lane {
             if !keys.is_due(limits.groups) {
                 continue;
             }
-            let remap = keys.sweep(chunk.until);
+            let windows = &self.windows;
+            let remap = keys.sweep(|group| {
+                let mut of_set = windows.iter().map(|w| &w.1).filter(|w| w.key_set == at);
+                of_set.any(|w| w.needs(group, chunk.until))
+            });
             let windows = self.windows.iter_mut().map(|w| &mut w.1);
             for window in windows.filter(|w| w.key_set == at) {
                 window.renumber(&remap);

@@ -386,7 +386,7 @@ impl Detector {
                 return Err(reading.wrong("a key with a NULL"));
             };
             let before = seen.keys.len();
-            if seen.keys.touch(key, last, GONE as usize).is_none() || seen.keys.len() == before {
+            if seen.keys.touch(key, GONE as usize).is_none() || seen.keys.len() == before {
                 return Err(reading.wrong("a key comes twice"));
             }
             seen.entries.push(Entry {
@@ -579,14 +579,8 @@ fn window_parts(window: &Window, keys: &KeySet, at: &str, fingerprint: u64, out:
         .iter()
         .flat_map(|g| slot(*g).iter().copied())
         .collect();
-    let (Some(cells), last, session) = (
-        numbers(stride, cells),
-        order
-            .iter()
-            .map(|g| keys.groups.last(*g))
-            .collect::<Int64Array>(),
-        order.iter().map(|g| last_of(*g)).collect::<Int64Array>(),
-    ) else {
+    let session: Int64Array = order.iter().map(|g| last_of(*g)).collect();
+    let Some(cells) = numbers(stride, cells) else {
         return;
     };
     let of_all = |more: [(&str, String); 2]| {
@@ -602,7 +596,6 @@ fn window_parts(window: &Window, keys: &KeySet, at: &str, fingerprint: u64, out:
     };
     let rows = batch(vec![
         ("key", binary(order.iter().map(|g| keys.groups.key(*g)))),
-        ("last", Arc::new(last)),
         ("session", Arc::new(session)),
         ("cells", cells),
     ]);
@@ -684,7 +677,6 @@ fn restore_groups(
 ) -> Result<Vec<u32>, StateError> {
     let stride = window.layout.stride();
     let key = reading.binary("key")?;
-    let last = reading.values::<Int64Type>("last")?;
     let session = reading.values::<Int64Type>("session")?;
     let cells = reading
         .array("cells")?
@@ -695,13 +687,13 @@ fn restore_groups(
     window.closed = reading.number("closed")?;
     window.since = reading.number("since")?;
     let mut numbers = Vec::with_capacity(key.len());
-    for (row, ((key, last), session)) in key.iter().zip(last).zip(session).enumerate() {
-        let (Some(key), Some(last), Some(session)) = (key, last, session) else {
+    for (row, (key, session)) in key.iter().zip(session).enumerate() {
+        let (Some(key), Some(session)) = (key, session) else {
             return Err(reading.wrong("a group with a NULL"));
         };
         let group = keys
             .groups
-            .touch(key, last, GONE as usize)
+            .touch(key, GONE as usize)
             .ok_or_else(|| reading.wrong("too many groups"))?;
         numbers.push(group);
         let from = group as usize * stride;
@@ -783,15 +775,6 @@ fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, out: &mut Vec
         (
             "key",
             binary(partials.iter().map(|(g, _)| sequence.keys.key(*g))),
-        ),
-        (
-            "key_last",
-            Arc::new(
-                partials
-                    .iter()
-                    .map(|(g, _)| sequence.keys.last(*g))
-                    .collect::<Int64Array>(),
-            ),
         ),
         (
             "place",
@@ -914,7 +897,7 @@ fn restore_partials(
     sequence.since = reading.number("since")?;
     let key = reading.binary("key")?;
     let times = |name| reading.values::<Int64Type>(name);
-    let (key_last, start, last) = (times("key_last")?, times("start")?, times("last")?);
+    let (start, last) = (times("start")?, times("last")?);
     let (anchor, deadline) = (times("anchor")?, times("deadline")?);
     let place = reading.values::<UInt16Type>("place")?;
     let told_by = reading.values::<UInt64Type>("told_by")?;
@@ -922,7 +905,7 @@ fn restore_partials(
     for n in 0..key.len() {
         let group = sequence
             .keys
-            .touch(key.value(n), key_last.value(n), GONE as usize)
+            .touch(key.value(n), GONE as usize)
             .ok_or_else(|| reading.wrong("too many keys"))?;
         if usize::from(place.value(n)) >= sequence.places() {
             return Err(reading.wrong("a begun sequence beyond its last step"));

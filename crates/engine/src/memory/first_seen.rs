@@ -107,10 +107,10 @@ impl Seen {
             .began
             .is_some_and(|began| time.saturating_sub(began) < self.call.learn_ns);
         let known = self.keys.len();
-        let mut group = self.keys.touch(&self.scratch, time, most);
+        let mut group = self.keys.touch(&self.scratch, most);
         if group.is_none() {
             self.forget(time);
-            group = self.keys.touch(&self.scratch, time, most);
+            group = self.keys.touch(&self.scratch, most);
         }
         let Some(group) = group else {
             self.refused += 1;
@@ -147,8 +147,11 @@ impl Seen {
 
     /// Forgets the keys that were not seen for their time.
     fn forget(&mut self, now: i64) {
-        let ttl = self.call.ttl_ns;
-        let remap = self.keys.retain(|_, last| now.saturating_sub(last) <= ttl);
+        let (ttl, entries) = (self.call.ttl_ns, &self.entries);
+        let remap = self.keys.retain(|group| {
+            let entry = entries.get(group as usize);
+            entry.is_some_and(|e| now.saturating_sub(e.last) <= ttl)
+        });
         let old = std::mem::take(&mut self.entries);
         self.entries.extend(
             old.into_iter()
@@ -211,7 +214,7 @@ impl Seen {
                 }
             }
             None => {
-                let remap = self.keys.retain(|group, _| !chosen.contains(&group));
+                let remap = self.keys.retain(|group| !chosen.contains(&group));
                 let mut to = remap.iter();
                 self.entries
                     .retain(|_| to.next().is_some_and(|to| *to != GONE));

@@ -7,18 +7,27 @@ use std::hash::BuildHasher as _;
 /// A group that is gone.
 pub(crate) const GONE: u32 = u32::MAX;
 
+/// A key in the table: whole where it is short, so that one look decides.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Up to 15 bytes and their number; of a longer key its hash and 255.
+    short: [u64; 2],
+    group: u32,
+}
+
 /// Keys with their numbers. Numbers rise from 0 and change only in [`Groups::retain`].
 /// The hash is seeded by chance, so that nobody can choose keys that collide; nothing
 /// that comes out depends on it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Groups {
-    table: HashTable<u32>,
+    table: HashTable<Entry>,
     hasher: RandomState,
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Time of the last row of each.
-    last: Vec<i64>,
 }
+
+/// Bytes of a key that the table itself holds.
+const SHORT: usize = 15;
 
 fn slice<'b>(bytes: &'b [u8], ends: &[usize], group: u32) -> &'b [u8] {
     let at = group as usize;
@@ -37,30 +46,47 @@ impl Groups {
         slice(&self.bytes, &self.ends, group)
     }
 
-    /// Time of a group's last row.
-    pub(crate) fn last(&self, group: u32) -> i64 {
-        self.last.get(group as usize).copied().unwrap_or(i64::MIN)
-    }
-
     /// Bytes that the keys take, tables included.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.capacity()
             + self.ends.capacity() * size_of::<usize>()
-            + self.last.capacity() * size_of::<i64>()
-            + self.table.capacity() * (size_of::<u32>() + 1)
+            + self.table.capacity() * (size_of::<Entry>() + 1)
     }
 
-    /// The group of a key that had a row at this time; `None` if there are `most`
-    /// already and this would be one more.
     #[inline]
-    pub(crate) fn touch(&mut self, key: &[u8], time: i64, most: usize) -> Option<u32> {
-        let hash = self.hasher.hash_one(key);
-        let (bytes, ends) = (&self.bytes, &self.ends);
-        if let Some(known) = self.table.find(hash, |g| slice(bytes, ends, *g) == key) {
-            if let Some(last) = self.last.get_mut(*known as usize) {
-                *last = time.max(*last);
-            }
-            return Some(*known);
+    fn short(&self, key: &[u8]) -> [u64; 2] {
+        if key.len() > SHORT {
+            return [self.hasher.hash_one(key), u64::MAX];
+        }
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(key) {
+            *to = *from;
+        }
+        let word = u128::from_le_bytes(bytes) | (key.len() as u128) << 120;
+        [word as u64, (word >> 64) as u64]
+    }
+
+    #[inline]
+    fn hash(hasher: &RandomState, short: [u64; 2]) -> u64 {
+        hasher.hash_one(short)
+    }
+
+    /// The group of a key, if there is one.
+    #[inline]
+    pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
+        let short = self.short(key);
+        let found = self.table.find(Self::hash(&self.hasher, short), |e| {
+            e.short == short && (key.len() <= SHORT || self.key(e.group) == key)
+        });
+        found.map(|e| e.group)
+    }
+
+    /// The group of a key, a new one if need be; `None` if there are `most` already and
+    /// this would be one more.
+    #[inline]
+    pub(crate) fn touch(&mut self, key: &[u8], most: usize) -> Option<u32> {
+        if let Some(known) = self.find(key) {
+            return Some(known);
         }
         if self.ends.len() >= most.min(GONE as usize) {
             return None;
@@ -68,34 +94,54 @@ impl Groups {
         let group = self.ends.len() as u32;
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len());
-        self.last.push(time);
-        let (bytes, ends, hasher) = (&self.bytes, &self.ends, &self.hasher);
+        let short = self.short(key);
+        let hasher = &self.hasher;
         self.table
-            .insert_unique(hash, group, |g| hasher.hash_one(slice(bytes, ends, *g)));
+            .insert_unique(Self::hash(hasher, short), Entry { short, group }, |e| {
+                Self::hash(hasher, e.short)
+            });
         Some(group)
     }
 
-    /// The group of a key, if there is one.
-    pub(crate) fn find(&self, key: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(key);
-        self.table.find(hash, |g| self.key(*g) == key).copied()
-    }
-
-    /// Keeps the groups for which `keep(group, last)` is true, and says the new number
-    /// of each old one.
-    pub(crate) fn retain(&mut self, keep: impl Fn(u32, i64) -> bool) -> Vec<u32> {
+    /// Keeps the groups for which `keep` is true, and says the new number of each old one.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {
         let old = std::mem::take(self);
         self.hasher = old.hasher;
         (0..old.ends.len() as u32)
             .map(|group| {
-                let last = old.last.get(group as usize).copied().unwrap_or(i64::MIN);
-                if keep(group, last) {
+                if keep(group) {
                     let key = slice(&old.bytes, &old.ends, group);
-                    self.touch(key, last, GONE as usize).unwrap_or(GONE)
+                    self.touch(key, GONE as usize).unwrap_or(GONE)
                 } else {
                     GONE
                 }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_keep_their_numbers() {
+        let mut groups = Groups::default();
+        let keys: Vec<Vec<u8>> = (0..40_u8).map(|n| vec![n; usize::from(n)]).collect();
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(groups.touch(key, 40), Some(n as u32));
+        }
+        assert_eq!(groups.touch(b"one more", 40), None);
+        for (n, key) in keys.iter().enumerate() {
+            assert_eq!(groups.touch(key, 40), Some(n as u32));
+            assert_eq!(groups.key(n as u32), key);
+        }
+        // a short key that looks like the head of another is another
+        assert_eq!(groups.find(&[0]), None);
+        let remap = groups.retain(|g| g % 2 == 1);
+        assert_eq!(groups.len(), 20);
+        assert_eq!((remap[0], remap[1], remap[3]), (GONE, 0, 1));
+        assert_eq!(groups.find(&keys[3]), Some(1));
+        assert_eq!(groups.find(&keys[16]), None);
     }
 }

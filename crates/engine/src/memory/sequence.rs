@@ -286,13 +286,11 @@ impl Sequence {
             if !begins {
                 return;
             }
-            group = self.keys.touch(&self.key, time, limits.sequences);
+            group = self.keys.touch(&self.key, limits.sequences);
             if group.is_none() {
                 self.sweep(time);
-                group = self.keys.touch(&self.key, time, limits.sequences);
+                group = self.keys.touch(&self.key, limits.sequences);
             }
-        } else if begins {
-            self.keys.touch(&self.key, time, limits.sequences);
         }
         let Some(group) = group else {
             self.refused += 1;
@@ -672,7 +670,7 @@ impl Sequence {
         let partials = &self.partials;
         let remap = self
             .keys
-            .retain(|group, _| partials.get(group as usize).is_some_and(|p| !p.is_empty()));
+            .retain(|group| partials.get(group as usize).is_some_and(|p| !p.is_empty()));
         let old = std::mem::take(&mut self.partials);
         for (list, to) in old.into_iter().zip(&remap) {
             if *to != GONE {

@@ -23,8 +23,6 @@ use telltale_schema::{ColumnDef, TableId};
 pub(crate) struct KeySet {
     pub columns: Vec<usize>,
     pub groups: Groups,
-    /// Longest time that a window needs a group after its last row.
-    pub span: i64,
     /// Rows whose group found no room.
     pub refused: u64,
     /// Group of each row of each part of the chunk, where it was asked.
@@ -55,29 +53,31 @@ impl KeySet {
         }
     }
 
-    /// The group of a row.
-    #[inline]
-    fn group(&mut self, hit: Hit, cells: &[Cells<'_>], time: i64, most: usize) -> Option<u32> {
-        let known = self
-            .of_row
-            .get_mut(hit.0 as usize)?
-            .get_mut(hit.1 as usize)?;
-        if *known != GONE {
-            return Some(*known);
-        }
-        self.scratch.clear();
-        for cell in cells {
-            pack(cell, hit.1 as usize, &mut self.scratch);
-        }
-        match self.groups.touch(&self.scratch, time, most) {
-            Some(group) => {
-                *known = group;
-                Some(group)
+    /// The group of each row, [`GONE`] where there is no room.
+    fn groups(&mut self, hits: &[Hit], cells: &[Cells<'_>], most: usize, out: &mut Vec<u32>) {
+        out.clear();
+        let Some(of_row) = hits
+            .first()
+            .and_then(|hit| self.of_row.get_mut(hit.0 as usize))
+        else {
+            return;
+        };
+        for hit in hits {
+            let Some(known) = of_row.get_mut(hit.1 as usize) else {
+                out.push(GONE);
+                continue;
+            };
+            if *known == GONE {
+                self.scratch.clear();
+                for cell in cells {
+                    pack(cell, hit.1 as usize, &mut self.scratch);
+                }
+                match self.groups.touch(&self.scratch, most) {
+                    Some(group) => *known = group,
+                    None => self.refused += 1,
+                }
             }
-            None => {
-                self.refused += 1;
-                None
-            }
+            out.push(*known);
         }
     }
 
@@ -87,11 +87,8 @@ impl KeySet {
     }
 
     /// Forgets groups that no window needs any more; says the new number of each.
-    pub(crate) fn sweep(&mut self, until: i64) -> Vec<u32> {
-        let span = self.span;
-        let remap = self
-            .groups
-            .retain(|_, last| until.saturating_sub(last) <= span);
+    pub(crate) fn sweep(&mut self, needed: impl Fn(u32) -> bool) -> Vec<u32> {
+        let remap = self.groups.retain(needed);
         self.sweep_at = (2 * self.groups.len()).max(SWEEP);
         remap
     }
@@ -147,6 +144,7 @@ pub(crate) struct Window {
     /// Time of the last row of each group, for sessions.
     pub lasts: Vec<i64>,
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    groups: Vec<u32>,
     /// Windows that begin before this may have missed rows: the rule was not loaded yet.
     pub since: i64,
 }
@@ -193,6 +191,7 @@ impl Window {
             closed: i64::MIN,
             lasts: Vec::new(),
             deadlines: BinaryHeap::new(),
+            groups: Vec::new(),
             since: i64::MIN,
         }
     }
@@ -232,14 +231,14 @@ impl Window {
         let mut own: Vec<Cells<'_>> = Vec::new();
         let mut of_key: Vec<Cells<'_>> = Vec::new();
         let mut times: &[i64] = &[];
-        let mut turn = i64::MIN;
-        let mut pane = 0;
-        for hit in hits {
-            if part != hit.0 {
-                let Some(now) = chunk.parts.get(hit.0 as usize) else {
-                    continue;
+        let mut groups = std::mem::take(&mut self.groups);
+        let mut left = hits;
+        while let Some(first) = left.first() {
+            if part != first.0 {
+                let Some(now) = chunk.parts.get(first.0 as usize) else {
+                    break;
                 };
-                part = hit.0;
+                part = first.0;
                 times = now.times();
                 let all = now.batch.batch.columns();
                 own.clear();
@@ -258,34 +257,47 @@ impl Window {
                         .map(Cells::of),
                 );
             }
-            let row = hit.1 as usize;
-            let time = times.get(row).copied().unwrap_or(0);
-            match self.spec.span {
+            let time = |hit: &Hit| times.get(hit.1 as usize).copied().unwrap_or(0);
+            let of_part = left.iter().position(|hit| hit.0 != part);
+            let of_part = left.get(..of_part.unwrap_or(left.len())).unwrap_or(left);
+            let taken = match self.spec.span {
                 Span::Panes { slide, .. } => {
-                    if time >= turn {
-                        pane = time.div_euclid(slide);
-                        turn = (pane + 1).saturating_mul(slide);
-                        self.close_panes(pane, keys, chunk, out);
-                    }
-                    if let Some(group) = keys.group(*hit, &of_key, time, most) {
-                        self.take(group, pane, &own, row);
+                    let pane = time(first).div_euclid(slide);
+                    let turn = (pane + 1).saturating_mul(slide);
+                    self.close_panes(pane, keys, chunk, out);
+                    let here = of_part.partition_point(|hit| time(hit) < turn).max(1);
+                    let here = of_part.get(..here).unwrap_or(of_part);
+                    keys.groups(here, &of_key, most, &mut groups);
+                    for (hit, group) in here.iter().zip(&groups) {
+                        if *group == GONE {
+                            continue;
+                        }
+                        self.take(*group, pane, &own, hit.1 as usize);
                         if self.early {
-                            self.fire_panes(group, pane, *hit, keys, chunk, out);
+                            self.fire_panes(*group, pane, *hit, keys, chunk, out);
                         }
                     }
+                    here.len()
                 }
                 Span::Session { gap } => {
-                    self.close_sessions(time, gap, keys, chunk, out);
-                    if let Some(group) = keys.group(*hit, &of_key, time, most) {
-                        let start = self.session(group, time, gap);
-                        self.take(group, start, &own, row);
+                    keys.groups(of_part, &of_key, most, &mut groups);
+                    for (hit, group) in of_part.iter().zip(&groups) {
+                        self.close_sessions(time(hit), gap, keys, chunk, out);
+                        if *group == GONE {
+                            continue;
+                        }
+                        let start = self.session(*group, time(hit), gap);
+                        self.take(*group, start, &own, hit.1 as usize);
                         if self.early {
-                            self.fire_session(group, start, *hit, keys, chunk, out);
+                            self.fire_session(*group, start, *hit, keys, chunk, out);
                         }
                     }
+                    of_part.len()
                 }
-            }
+            };
+            left = left.get(taken.max(1)..).unwrap_or_default();
         }
+        self.groups = groups;
         match self.spec.span {
             Span::Panes { slide, .. } => {
                 self.close_panes(chunk.until.div_euclid(slide), keys, chunk, out);
@@ -293,6 +305,23 @@ impl Window {
             Span::Session { gap } => self.close_sessions(chunk.until, gap, keys, chunk, out),
         }
         self.sweep_values();
+    }
+
+    /// Does an open window still need the group?
+    pub(crate) fn needs(&self, group: u32, until: i64) -> bool {
+        let Some(newest) = self.slot(group).first().filter(|n| **n != 0) else {
+            return false;
+        };
+        match self.spec.span {
+            Span::Panes { slide, panes } => {
+                let newest = crate::cells::i64_of_key(*newest);
+                newest.saturating_add(panes).saturating_mul(slide) > until
+            }
+            Span::Session { .. } => {
+                let last = self.lasts.get(group as usize).copied();
+                last.is_some_and(|last| last != i64::MIN)
+            }
+        }
     }
 
     /// A row into a pane or session of a group.
