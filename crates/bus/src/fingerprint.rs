@@ -39,7 +39,11 @@ fn compute(table: TableId) -> Fingerprint {
     for column in table.def().columns {
         text(column.name);
         text(&column.kind.name());
-        text(if column.nullable { "may be missing" } else { "always there" });
+        text(if column.nullable {
+            "may be missing"
+        } else {
+            "always there"
+        });
         text(column.unit.unwrap_or(""));
     }
     let mut out = [0; FINGERPRINT_BYTES];

@@ -9,6 +9,7 @@
 mod batch;
 mod error;
 mod fingerprint;
+pub mod log;
 mod record;
 mod wire;
 

@@ -162,8 +162,14 @@ fn verified<'a>(sent: &'a Sent<'a>, fields: &Fields) -> Result<RecordBatch<'a>, 
     }
     let mut walk = Walk {
         sent,
-        nodes: batch.nodes().ok_or("its Arrow message has no columns")?.iter(),
-        buffers: batch.buffers().ok_or("its Arrow message has no buffers")?.iter(),
+        nodes: batch
+            .nodes()
+            .ok_or("its Arrow message has no columns")?
+            .iter(),
+        buffers: batch
+            .buffers()
+            .ok_or("its Arrow message has no buffers")?
+            .iter(),
         variadic: batch
             .variadicBufferCounts()
             .map(|counts| counts.iter().take(fields.len()).collect())
@@ -179,8 +185,7 @@ fn verified<'a>(sent: &'a Sent<'a>, fields: &Fields) -> Result<RecordBatch<'a>, 
             return Err("a column has another number of rows");
         }
     }
-    match walk.nodes.next().is_none() && walk.buffers.next().is_none() && walk.variadic.is_empty()
-    {
+    match walk.nodes.next().is_none() && walk.buffers.next().is_none() && walk.variadic.is_empty() {
         true => Ok(batch),
         false => Err("its Arrow message has columns that the table does not have"),
     }

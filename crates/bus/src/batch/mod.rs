@@ -5,11 +5,11 @@ mod check;
 use crate::error::RecordError;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_buffer::Buffer;
+use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::RecordBatchDecoder;
 use arrow_ipc::writer::{
     DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions,
 };
-use arrow_ipc::MetadataVersion;
 use arrow_schema::{ArrowError, DataType};
 use std::collections::HashMap;
 use telltale_schema::{TableBatch, TableId};
@@ -52,7 +52,10 @@ impl Columns {
         let defs = table.def().columns;
         let fits = self.0.len() == defs.len().div_ceil(8)
             && self.positions().last().is_none_or(|at| *at < defs.len())
-            && defs.iter().enumerate().all(|(at, d)| d.nullable || self.has(at));
+            && defs
+                .iter()
+                .enumerate()
+                .all(|(at, d)| d.nullable || self.has(at));
         match fits {
             true => Ok(()),
             false => Err(RecordError::Message {

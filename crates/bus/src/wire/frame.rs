@@ -118,7 +118,11 @@ fn decode_part(part: v1::Part, rest: &mut Cursor<'_>) -> Result<TableBatch, Reco
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let rows = size(part.rows);
     bound("rows of a table", rows, MAX_ROWS)?;
-    bound("Arrow message", size(part.metadata_bytes), MAX_METADATA_BYTES)?;
+    bound(
+        "Arrow message",
+        size(part.metadata_bytes),
+        MAX_METADATA_BYTES,
+    )?;
     if !size(part.body_bytes).is_multiple_of(ALIGNMENT) {
         return Err(RecordError::Header("a body is not aligned"));
     }
