@@ -3,13 +3,16 @@
 use crc32c::{crc32c, crc32c_append};
 
 /// Bytes of a file's head.
-pub(super) const HEADER_BYTES: u64 = 32;
+pub(super) const HEADER_BYTES: u64 = 40;
 /// Bytes of a record's head.
 pub(super) const RECORD_HEADER_BYTES: u64 = 32;
 /// Records begin at a multiple of this.
 pub(super) const ALIGNMENT: u64 = 8;
 /// Version of the format.
 pub(super) const VERSION: u32 = 1;
+
+/// Stands for a time that is not known.
+pub(super) const NEVER: i64 = i64::MIN;
 
 const MAGIC: [u8; 8] = *b"TELLTLOG";
 
@@ -54,6 +57,8 @@ pub(super) struct FileHead {
     pub base: u64,
     /// The log's salt.
     pub salt: Salt,
+    /// When the last record before this file was appended; [`NEVER`] if that is not known.
+    pub before_ns: i64,
 }
 
 impl FileHead {
@@ -64,6 +69,7 @@ impl FileHead {
             &self.version.to_le_bytes(),
             &self.base.to_le_bytes(),
             &self.salt.0.to_le_bytes(),
+            &self.before_ns.to_le_bytes(),
         ]
         .concat();
         let check = crc32c(&fields).to_le_bytes();
@@ -74,11 +80,12 @@ impl FileHead {
     pub fn parse(bytes: &[u8; HEADER_BYTES as usize]) -> Option<Self> {
         let (fields, _) = bytes.split_last_chunk::<4>()?;
         let whole =
-            part::<8>(bytes, 0) == MAGIC && crc32c(fields) == u32::from_le_bytes(part(bytes, 28));
+            part::<8>(bytes, 0) == MAGIC && crc32c(fields) == u32::from_le_bytes(part(bytes, 36));
         whole.then(|| Self {
             version: u32::from_le_bytes(part(bytes, 8)),
             base: u64::from_le_bytes(part(bytes, 12)),
             salt: Salt(u64::from_le_bytes(part(bytes, 20))),
+            before_ns: i64::from_le_bytes(part(bytes, 28)),
         })
     }
 }
@@ -156,6 +163,7 @@ mod tests {
             version: VERSION,
             base: 77,
             salt: SALT,
+            before_ns: -5,
         };
         assert_eq!(RecordHead::parse(&head.bytes(SALT), SALT), Some(head));
         assert_eq!(FileHead::parse(&file.bytes()), Some(file));
@@ -163,6 +171,8 @@ mod tests {
             let mut bytes = head.bytes(SALT);
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(RecordHead::parse(&bytes, SALT), None, "{bit}");
+        }
+        for bit in 0..HEADER_BYTES as usize * 8 {
             let mut bytes = file.bytes();
             bytes[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(FileHead::parse(&bytes), None, "{bit}");

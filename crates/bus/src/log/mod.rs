@@ -24,7 +24,7 @@ pub use error::LogError;
 pub use open::{Opened, Torn};
 pub use reader::{Entry, Reader};
 
-use format::{HEADER_BYTES, RecordHead, Salt, room};
+use format::{FileHead, HEADER_BYTES, NEVER, RecordHead, Salt, VERSION, room};
 use reader::Piece;
 use segment::Segment;
 use std::collections::VecDeque;
@@ -102,7 +102,7 @@ impl Log {
             next: 0,
             synced: 0,
             unsynced_bytes: 0,
-            last_time: i64::MIN,
+            last_time: NEVER,
             opened,
             counters: Counters::default(),
             in_doubt: false,
@@ -183,7 +183,6 @@ impl Log {
         let offset = self.next;
         if let Some(active) = self.segments.back_mut() {
             scan::note(&mut active.index, offset, active.bytes);
-            active.first_time.get_or_insert(time_ns);
             active.bytes += need;
         }
         self.next += 1;
@@ -305,12 +304,9 @@ impl Log {
         let pairs = self.segments.iter().zip(next);
         pairs
             .take_while(|(segment, behind)| {
-                // records never get older than the one before: the next segment's
-                // first record tells how old this one's last is at least
-                let expired = behind
-                    .first_time
-                    .zip(oldest)
-                    .is_some_and(|(first, oldest)| first < oldest);
+                // time never falls: the segment's last record is its newest
+                let newest = behind.before_ns;
+                let expired = newest != NEVER && oldest.is_some_and(|oldest| newest < oldest);
                 let goes = total > self.config.retain_bytes || expired;
                 total -= segment.bytes;
                 goes
@@ -343,15 +339,15 @@ impl Log {
     /// the one before is on disk.
     fn roll(&mut self) -> Result<(), LogError> {
         self.sync()?;
-        let (file, path) = segment::create(&self.folder, self.next, self.salt)?;
-        self.file = file;
-        self.segments.push_back(Segment {
+        let head = FileHead {
+            version: VERSION,
             base: self.next,
-            path,
-            bytes: HEADER_BYTES,
-            first_time: None,
-            index: Vec::new(),
-        });
+            salt: self.salt,
+            before_ns: self.last_time,
+        };
+        let (file, segment) = segment::create(&self.folder, &head)?;
+        self.file = file;
+        self.segments.push_back(segment);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::config::LogConfig;
 use super::error::LogError;
-use super::format::{FileHead, HEADER_BYTES, Salt, VERSION};
+use super::format::{FileHead, NEVER, Salt, VERSION};
 use super::scan::{Records, Walked, walk};
 use super::segment::{self, Segment};
 use super::{Counters, Log};
@@ -90,7 +90,7 @@ impl Found {
     }
 
     /// The head says what the log and the file's name say; a damaged one is written again.
-    fn mend(&self, salt: Salt, opened: &mut Opened) -> Result<(), LogError> {
+    fn mend(&mut self, salt: Salt, opened: &mut Opened) -> Result<(), LogError> {
         let foreign = |reason| LogError::Foreign {
             file: self.path.clone(),
             reason,
@@ -105,10 +105,17 @@ impl Found {
                     version: VERSION,
                     base: self.base,
                     salt,
+                    before_ns: NEVER,
                 };
+                self.head = Some(head);
                 segment::write_head(&self.file, &self.path, &head)
             }
         }
+    }
+
+    /// When the last record before this segment was appended.
+    fn before_ns(&self) -> i64 {
+        self.head.map_or(NEVER, |head| head.before_ns)
     }
 
     fn bytes(&self) -> Result<u64, LogError> {
@@ -116,17 +123,14 @@ impl Found {
         Ok(meta.map_err(LogError::io(&self.path, "read"))?.len())
     }
 
-    fn records(&self, end: u64, salt: Salt) -> Records<'_> {
-        Records {
+    fn walk(&self, salt: Salt) -> Result<Walked, LogError> {
+        let records = Records {
             file: &self.file,
             path: &self.path,
-            end,
+            end: self.bytes()?,
             salt,
-        }
-    }
-
-    fn walk(&self, salt: Salt) -> Result<Walked, LogError> {
-        walk(&self.records(self.bytes()?, salt), self.base)
+        };
+        walk(&records, self.base)
     }
 
     /// Cuts off what was never whole.
@@ -179,6 +183,7 @@ fn salt(
         version: VERSION,
         base: 0,
         salt,
+        before_ns: NEVER,
     };
     segment::write_head(meta, path, &head)?;
     segment::sync_folder(folder)?;
@@ -196,49 +201,48 @@ pub(super) fn open(folder: &Path, config: LogConfig) -> Result<Log, LogError> {
         found.push(Found::open(folder, base)?);
     }
     let salt = salt(folder, &lock, &meta, &found, &mut opened)?;
-    for file in &found {
+    for file in &mut found {
         file.mend(salt, &mut opened)?;
     }
     let mut segments = VecDeque::with_capacity(found.len());
     let Some(mut last) = found.pop() else {
-        let (file, path) = segment::create(folder, 0, salt)?;
-        segments.push_back(Segment {
+        let head = FileHead {
+            version: VERSION,
             base: 0,
-            path,
-            bytes: HEADER_BYTES,
-            first_time: None,
-            index: Vec::new(),
-        });
+            salt,
+            before_ns: NEVER,
+        };
+        let (file, segment) = segment::create(folder, &head)?;
+        segments.push_back(segment);
         return Ok(Log::new(folder, config, lock, salt, segments, file, opened));
     };
     let walked = last.walk(salt)?;
     last.cut(walked.end, &mut opened)?;
     opened.lost = walked.lost;
-    let mut last_time = walked.last_time;
-    for file in &found {
-        let bytes = file.bytes()?;
-        let first = file.records(bytes, salt).head(HEADER_BYTES)?;
+    let mut before_ns = last.before_ns();
+    if let (NEVER, Some(before)) = (before_ns, found.last()) {
+        // the head was damaged; the records before it still say
+        before_ns = before.walk(salt)?.last_time.unwrap_or(NEVER);
+    }
+    for file in found {
         segments.push_back(Segment {
+            bytes: file.bytes()?,
+            before_ns: file.before_ns(),
             base: file.base,
-            path: file.path.clone(),
-            bytes,
-            first_time: first.map(|head| head.time_ns),
+            path: file.path,
             index: Vec::new(),
         });
-    }
-    if let (None, Some(before)) = (last_time, found.last()) {
-        last_time = before.walk(salt)?.last_time;
     }
     segments.push_back(Segment {
         base: last.base,
         path: last.path,
         bytes: walked.end,
-        first_time: walked.first_time,
+        before_ns,
         index: walked.index,
     });
     let mut log = Log::new(folder, config, lock, salt, segments, last.file, opened);
     log.next = walked.next;
-    log.last_time = last_time.unwrap_or(i64::MIN);
+    log.last_time = walked.last_time.unwrap_or(before_ns);
     // what the last run wrote may not be on disk yet
     log.sync()?;
     log.counters = Counters::default();

@@ -123,8 +123,6 @@ pub(super) struct Walked {
     pub next: u64,
     /// Byte behind the last good record.
     pub end: u64,
-    /// When the first good record was appended.
-    pub first_time: Option<i64>,
     /// When the last good record was appended.
     pub last_time: Option<i64>,
     /// Records that are lost between good ones.
@@ -159,7 +157,6 @@ pub(super) fn walk(records: &Records<'_>, base: u64) -> Result<Walked, LogError>
         note(&mut walked.index, head.offset, at);
         walked.next = head.offset + 1;
         walked.end = at + head.room();
-        walked.first_time.get_or_insert(head.time_ns);
         walked.last_time = Some(head.time_ns);
     }
 }

@@ -1,7 +1,7 @@
 //! One file of the log.
 
 use super::error::LogError;
-use super::format::{FileHead, HEADER_BYTES, Salt, VERSION};
+use super::format::{FileHead, HEADER_BYTES, VERSION};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::FileExt;
@@ -16,8 +16,8 @@ pub(super) struct Segment {
     pub path: PathBuf,
     /// Bytes of the file.
     pub bytes: u64,
-    /// When its first record was appended, if it is known.
-    pub first_time: Option<i64>,
+    /// When the last record before it was appended; [`super::format::NEVER`] if that is not known.
+    pub before_ns: i64,
     /// Places of some records: offset and byte. Empty in segments of earlier runs.
     pub index: Vec<(u64, u64)>,
 }
@@ -55,13 +55,8 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), LogError> {
 }
 
 /// Creates the segment's file with its head, on disk when this returns.
-pub(super) fn create(folder: &Path, base: u64, salt: Salt) -> Result<(File, PathBuf), LogError> {
-    let path = path(folder, base);
-    let head = FileHead {
-        version: VERSION,
-        base,
-        salt,
-    };
+pub(super) fn create(folder: &Path, head: &FileHead) -> Result<(File, Segment), LogError> {
+    let path = path(folder, head.base);
     // a file of this name can only be what a failed attempt left
     let file = OpenOptions::new()
         .read(true)
@@ -76,7 +71,14 @@ pub(super) fn create(folder: &Path, base: u64, salt: Salt) -> Result<(File, Path
         })
         .map_err(LogError::io(&path, "create"))?;
     sync_folder(folder)?;
-    Ok((file, path))
+    let segment = Segment {
+        base: head.base,
+        path,
+        bytes: HEADER_BYTES,
+        before_ns: head.before_ns,
+        index: Vec::new(),
+    };
+    Ok((file, segment))
 }
 
 /// The head of a file: `None` if it is damaged or cut.

@@ -210,6 +210,3 @@ impl Record {
 fn read<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, RecordError> {
     M::decode(bytes).map_err(|_| RecordError::Header("its protobuf cannot be read"))
 }
-
-#[cfg(test)]
-mod tests;
