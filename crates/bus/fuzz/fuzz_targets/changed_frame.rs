@@ -6,12 +6,20 @@ mod common;
 use arrow_buffer::Buffer;
 use std::sync::LazyLock;
 use telltale_bus::{Encoder, Record};
-use telltale_schema::value;
+use telltale_schema::{TableId, value};
 
+/// A small frame for each table, with few and with all columns filled.
 static FRAMES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let mut encoder = Encoder::new().expect("an encoder");
-    (0..16)
-        .map(|seed| encoder.encode(&Record::Frame(common::frame(seed, 2 + seed))).expect("a made frame can be written"))
+    let mut random = common::Random(1);
+    let kinds = TableId::ALL.iter().flat_map(|table| [(*table, 2), (*table, 8)]);
+    kinds
+        .map(|(table, filled)| {
+            let rows: Vec<_> = (0..3).map(|_| common::row(table, filled, &mut random)).collect();
+            let mut made = common::frame(0, 0);
+            made.frame.batches = vec![value::batch(table, &rows).expect("made rows fit their table")];
+            encoder.encode(&Record::Frame(made)).expect("a made frame can be written")
+        })
         .collect()
 });
 

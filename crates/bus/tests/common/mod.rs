@@ -46,7 +46,7 @@ fn value(def: &ColumnDef, random: &mut Random) -> Value {
         ColumnKind::U32 => Value::U64(n & 0xffff_ffff),
         ColumnKind::U64 => Value::U64(n >> (n & 63)),
         ColumnKind::I64 => Value::I64(n as i64 >> (n & 63)),
-        ColumnKind::F64 => Value::F64((n as i32) as f64 / 8.0),
+        ColumnKind::F64 => Value::F64(f64::from(n as i32) / 8.0),
         ColumnKind::Text => match n % 7 {
             6 => Value::Text(format!("{n:016x}-{:016x}", random.next())),
             at => Value::Text(TEXTS[at as usize].to_owned()),
