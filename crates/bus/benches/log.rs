@@ -48,7 +48,7 @@ fn frames(count: u64, rows: u64) -> Vec<SensorFrame> {
                     sensor: "sensor-1",
                     segment: "default",
                     protocol: Protocol::Modbus,
-                    transport: Some(Transport::Tcp),
+                    transport: Transport::Tcp,
                     direction: Direction::Response,
                     function,
                     operation: Operation::Read,
@@ -138,7 +138,7 @@ fn bytes_alone(folder: &Path, records: &[Vec<u8>]) -> Times {
         }
         log.sync().unwrap();
     });
-    let (read, count) = timed(|| log.read_from(0).unwrap().map(|e| e.unwrap()).count());
+    let (read, count) = timed(|| log.read_from(0).unwrap().flatten().count());
     assert_eq!(count, records.len());
     Times { write, read }
 }
@@ -162,7 +162,10 @@ fn through_arrow(path: &Path, frames: &[SensorFrame]) -> (Times, u64) {
             .sum::<usize>()
     });
     assert_eq!(rows, frames.iter().map(|f| f.frame.rows()).sum::<usize>());
-    (Times { write, read }, std::fs::metadata(path).unwrap().len())
+    (
+        Times { write, read },
+        std::fs::metadata(path).unwrap().len(),
+    )
 }
 
 fn best(runs: &[Times]) -> Times {
