@@ -2,8 +2,10 @@
 //!
 //! The same frames (Modbus rows as the decoder makes them) go through the log, with
 //! checksums, offsets and checked decoding, and through `arrow_ipc`'s `FileWriter`
-//! and `FileReader`, which have no checksums. Both write to the same folder and bring it to
-//! disk at the end. The best of several runs counts, as the disk is shared.
+//! and `FileReader`, which have no checksums: once with only the columns that the log
+//! writes too (the same bytes), once with all columns (the same rows). All write to the
+//! same folder and bring it to disk at the end. The best of several runs counts, as
+//! the disk is shared.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,9 +14,11 @@
     reason = "a bench times itself and fails by panicking"
 )]
 
+use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
+use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::FileReader;
-use arrow_ipc::writer::FileWriter;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{BufReader, BufWriter};
@@ -23,8 +27,7 @@ use std::time::{Duration, Instant};
 use telltale_bus::log::{Log, LogConfig, SyncPolicy};
 use telltale_bus::{Encoder, Record, SensorFrame};
 use telltale_schema::{
-    Builders, Common, Direction, Frame, Function, Operation, Outcome, Protocol, TableId, Transport,
-    modbus,
+    Builders, Common, Direction, Frame, Function, Operation, Outcome, Protocol, Transport, modbus,
 };
 
 const RUNS: usize = 7;
@@ -143,13 +146,30 @@ fn bytes_alone(folder: &Path, records: &[Vec<u8>]) -> Times {
     Times { write, read }
 }
 
-fn through_arrow(path: &Path, frames: &[SensorFrame]) -> (Times, u64) {
+/// The batches of all frames, and without the columns that have no value in any.
+fn batches(frames: &[SensorFrame]) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
+    let all: Vec<RecordBatch> = frames
+        .iter()
+        .map(|f| f.frame.batches[0].batch.clone())
+        .collect();
+    let filled: Vec<usize> = (0..all[0].num_columns())
+        .filter(|at| {
+            all.iter()
+                .any(|b| b.column(*at).null_count() < b.num_rows())
+        })
+        .collect();
+    let some = all.iter().map(|b| b.project(&filled).unwrap()).collect();
+    (all, some)
+}
+
+fn through_arrow(path: &Path, all: &[RecordBatch]) -> (Times, u64) {
     let (write, ()) = timed(|| {
         let file = BufWriter::with_capacity(256 << 10, File::create(path).unwrap());
-        let schema = TableId::Modbus.schema();
-        let mut writer = FileWriter::try_new(file, &schema).unwrap();
-        for frame in frames {
-            writer.write(&frame.frame.batches[0].batch).unwrap();
+        let options = IpcWriteOptions::try_new(8, false, MetadataVersion::V5).unwrap();
+        let schema = all[0].schema();
+        let mut writer = FileWriter::try_new_with_options(file, &schema, options).unwrap();
+        for batch in all {
+            writer.write(batch).unwrap();
         }
         let file = writer.into_inner().unwrap().into_inner().unwrap();
         file.sync_data().unwrap();
@@ -161,7 +181,7 @@ fn through_arrow(path: &Path, frames: &[SensorFrame]) -> (Times, u64) {
             .map(|b| black_box(b.unwrap()).num_rows())
             .sum::<usize>()
     });
-    assert_eq!(rows, frames.iter().map(|f| f.frame.rows()).sum::<usize>());
+    assert_eq!(rows, all.iter().map(RecordBatch::num_rows).sum::<usize>());
     (
         Times { write, read },
         std::fs::metadata(path).unwrap().len(),
@@ -201,32 +221,53 @@ fn main() {
         let bytes: usize = records.iter().map(Vec::len).sum();
         let mut ours = Vec::new();
         let mut raw = Vec::new();
-        let mut theirs = Vec::new();
-        let mut sizes = (0, 0);
+        let (mut same_bytes, mut same_rows) = (Vec::new(), Vec::new());
+        let mut sizes = [0; 3];
+        let (all, some) = batches(&made);
         for _ in 0..RUNS {
             let folder = tempfile::tempdir().unwrap();
             let (times, size) = through_the_log(&folder.path().join("log"), &made);
             ours.push(times);
-            sizes.0 = size;
+            sizes[0] = size;
             raw.push(bytes_alone(&folder.path().join("raw"), &records));
-            let (times, size) = through_arrow(&folder.path().join("arrow"), &made);
-            theirs.push(times);
-            sizes.1 = size;
+            let (times, size) = through_arrow(&folder.path().join("some"), &some);
+            same_bytes.push(times);
+            sizes[1] = size;
+            let (times, size) = through_arrow(&folder.path().join("all"), &all);
+            same_rows.push(times);
+            sizes[2] = size;
         }
-        let (ours, raw, theirs) = (best(&ours), best(&raw), best(&theirs));
+        let (ours, raw) = (best(&ours), best(&raw));
+        let (same_bytes, same_rows) = (best(&same_bytes), best(&same_rows));
+        let [in_log, in_some, in_all] = sizes.map(|s| s as f64 / (count * rows) as f64);
         println!(
-            "{count} frames of {rows} rows: {:.1} bytes a row in the log, {:.1} in Arrow's file",
-            sizes.0 as f64 / (count * rows) as f64,
-            sizes.1 as f64 / (count * rows) as f64
+            "{count} frames of {rows} rows; bytes a row: log {in_log:.0}, \
+             arrow_ipc {in_some:.0} with the same columns, {in_all:.0} with all"
         );
         line("log, with encoding", made.len(), rows, bytes as u64, ours);
         line("log, bytes alone", made.len(), rows, bytes as u64, raw);
-        line("arrow_ipc file", made.len(), rows, sizes.1, theirs);
-        let ratio = |a: Duration, b: Duration| b.as_secs_f64() / a.as_secs_f64();
-        println!(
-            "  log / arrow_ipc: append {:.2} x, read {:.2} x",
-            ratio(ours.write, theirs.write),
-            ratio(ours.read, theirs.read)
+        line(
+            "arrow_ipc, same bytes",
+            made.len(),
+            rows,
+            sizes[1],
+            same_bytes,
         );
+        line(
+            "arrow_ipc, same rows",
+            made.len(),
+            rows,
+            sizes[2],
+            same_rows,
+        );
+        let ratio = |a: Duration, b: Duration| b.as_secs_f64() / a.as_secs_f64();
+        for (what, theirs) in [("bytes", same_bytes), ("rows", same_rows)] {
+            println!(
+                "  log / arrow_ipc, same {what}: append {:.2} x, read {:.2} x, both {:.2} x",
+                ratio(ours.write, theirs.write),
+                ratio(ours.read, theirs.read),
+                ratio(ours.write + ours.read, theirs.write + theirs.read)
+            );
+        }
     }
 }

@@ -175,3 +175,6 @@ impl Nulls {
         array
     }
 }
+
+#[cfg(test)]
+mod tests;
