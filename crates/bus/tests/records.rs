@@ -46,6 +46,20 @@ proptest! {
     }
 
     #[test]
+    fn slices_come_back(seed in any::<u64>(), skip in 1_usize..20, take in 0_usize..40) {
+        let mut made = frame(seed, 60);
+        for rows in &mut made.frame.batches {
+            let skip = skip.min(rows.batch.num_rows());
+            let take = take.min(rows.batch.num_rows() - skip);
+            rows.batch = rows.batch.slice(skip, take);
+        }
+        let Record::Frame(back) = there_and_back(&Record::Frame(made.clone())) else {
+            panic!("another kind")
+        };
+        prop_assert!(same(&made, &back), "{made:?}\n{back:?}");
+    }
+
+    #[test]
     fn losses_come_back(epoch in any::<u64>(), from in any::<u64>(), more in any::<u64>(), rows in any::<u64>()) {
         let loss = Loss {
             site: "site".into(),

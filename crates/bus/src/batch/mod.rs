@@ -7,11 +7,10 @@ use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_arr
 use arrow_buffer::Buffer;
 use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::RecordBatchDecoder;
-use arrow_ipc::writer::{
-    DictionaryTracker, EncodedData, IpcDataGenerator, IpcWriteContext, IpcWriteOptions,
-};
-use arrow_schema::{ArrowError, DataType};
+use arrow_ipc::writer::{IpcWriteOptions, StreamEncoder};
+use arrow_schema::{ArrowError, DataType, Schema};
 use std::collections::HashMap;
+use std::sync::Arc;
 use telltale_schema::{TableBatch, TableId};
 
 /// Everything in a record begins at a multiple of this.
@@ -66,11 +65,36 @@ impl Columns {
     }
 }
 
-/// Turns batches into messages; keeps the memory of the last one for the next.
+/// Bytes before an encapsulated message: a marker and the message's length. The
+/// record's header says the length, so they are not sent.
+const PREFIX_BYTES: usize = 8;
+
+/// A batch as message and body, still in the memory of its columns.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    /// Which columns are in it.
+    pub columns: Columns,
+    /// Bytes of the message, filled up to [`ALIGNMENT`].
+    pub metadata_bytes: usize,
+    /// Bytes of its body.
+    pub body_bytes: usize,
+    buffers: Vec<Buffer>,
+}
+
+impl Encoded {
+    /// Appends message and body.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        for buffer in self.buffers.iter().skip(1) {
+            out.extend_from_slice(buffer);
+        }
+    }
+}
+
+/// Turns batches into messages without copying their values.
 pub(crate) struct Writer {
-    options: IpcWriteOptions,
-    context: IpcWriteContext,
-    generator: IpcDataGenerator,
+    /// Knows no schema of ours: the schema goes with its first message, which is
+    /// thrown away, and no later message depends on it.
+    stream: StreamEncoder,
 }
 
 impl std::fmt::Debug for Writer {
@@ -82,17 +106,18 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Writes aligned to [`ALIGNMENT`], metadata version 5, uncompressed.
     pub fn new() -> Result<Self, RecordError> {
-        let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)
-            .map_err(|_| RecordError::Header("Arrow refuses the alignment"))?;
-        Ok(Self {
-            options,
-            context: IpcWriteContext::default(),
-            generator: IpcDataGenerator::default(),
-        })
+        let refused = |_| RecordError::Header("Arrow refuses the alignment");
+        let options =
+            IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5).map_err(refused)?;
+        let nothing = RecordBatch::new_empty(Arc::new(Schema::empty()));
+        let mut stream =
+            StreamEncoder::try_new_with_options(nothing.schema_ref(), options).map_err(refused)?;
+        stream.encode(&nothing).map_err(refused)?;
+        Ok(Self { stream })
     }
 
     /// The message and body of a batch.
-    pub fn encode(&mut self, rows: &TableBatch) -> Result<(Columns, EncodedData), RecordError> {
+    pub fn encode(&mut self, rows: &TableBatch) -> Result<Encoded, RecordError> {
         let table = rows.table.as_str();
         let schema = rows.table.schema();
         if rows.batch.schema_ref().fields() != schema.fields() {
@@ -104,12 +129,27 @@ impl Writer {
             reason: e.to_string(),
         };
         let sent = rows.batch.project(&columns.positions()).map_err(refused)?;
-        let mut dictionaries = DictionaryTracker::new(true);
-        let (_, encoded) = self
-            .generator
-            .encode(&sent, &mut dictionaries, &self.options, &mut self.context)
-            .map_err(refused)?;
-        Ok((columns, encoded))
+        let buffers = self.stream.encode(&sent).map_err(refused)?;
+        let odd = RecordError::Message {
+            table,
+            reason: "Arrow does not write its prefix as expected",
+        };
+        let prefix = buffers.first().map(Buffer::as_slice);
+        let Some(&[0xff, 0xff, 0xff, 0xff, a, b, c, d]) = prefix else {
+            return Err(odd);
+        };
+        let metadata = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let total: usize = buffers.iter().map(Buffer::len).sum();
+        let body_bytes = total
+            .checked_sub(PREFIX_BYTES)
+            .and_then(|rest| rest.checked_sub(metadata))
+            .ok_or(odd)?;
+        Ok(Encoded {
+            columns,
+            metadata_bytes: metadata,
+            body_bytes,
+            buffers,
+        })
     }
 }
 
@@ -132,7 +172,7 @@ pub(crate) fn decode(sent: &Sent<'_>) -> Result<TableBatch, RecordError> {
     sent.columns.check(table)?;
     let schema = table.schema();
     let positions = sent.columns.positions();
-    let part = std::sync::Arc::new(schema.project(&positions).map_err(refused)?);
+    let part = Arc::new(schema.project(&positions).map_err(refused)?);
     let message = check::message(sent, part.fields())?;
     let dictionaries = HashMap::new();
     let batch = RecordBatchDecoder::try_new(
@@ -168,10 +208,10 @@ struct Nulls(Vec<ArrayRef>);
 impl Nulls {
     fn get(&mut self, data_type: &DataType, rows: usize) -> ArrayRef {
         if let Some(known) = self.0.iter().find(|a| a.data_type() == data_type) {
-            return std::sync::Arc::clone(known);
+            return Arc::clone(known);
         }
         let array = new_null_array(data_type, rows);
-        self.0.push(std::sync::Arc::clone(&array));
+        self.0.push(Arc::clone(&array));
         array
     }
 }

@@ -24,8 +24,8 @@ struct Craft {
 }
 
 impl Craft {
-    fn of(encoded: &EncodedData) -> Self {
-        let message = arrow_ipc::root_as_message(&encoded.ipc_message).unwrap();
+    fn of(message: &[u8]) -> Self {
+        let message = arrow_ipc::root_as_message(message).unwrap();
         let batch = message.header_as_record_batch().unwrap();
         Self {
             version: message.version(),
@@ -101,17 +101,27 @@ fn rows() -> TableBatch {
     batch(TABLE, &rows).unwrap()
 }
 
+/// Columns, message and body.
+fn encoded(rows: &TableBatch) -> (Columns, Vec<u8>, Buffer) {
+    let encoded = Writer::new().unwrap().encode(rows).unwrap();
+    let mut message = Vec::new();
+    encoded.write(&mut message);
+    let body = message.split_off(encoded.metadata_bytes);
+    assert_eq!(body.len(), encoded.body_bytes);
+    (encoded.columns, message, Buffer::from_vec(body))
+}
+
 fn refused(change: impl FnOnce(&mut Craft)) -> String {
     let rows = rows();
-    let (columns, encoded) = Writer::new().unwrap().encode(&rows).unwrap();
-    let mut craft = Craft::of(&encoded);
+    let (columns, message, body) = encoded(&rows);
+    let mut craft = Craft::of(&message);
     change(&mut craft);
     let read = decode(&Sent {
         table: TABLE,
         rows: 5,
         columns: &columns,
         metadata: &craft.bytes(),
-        body: &Buffer::from_vec(encoded.arrow_data),
+        body: &body,
     });
     match read {
         Ok(read) => {
@@ -220,14 +230,13 @@ fn buffers_outside_the_body_are_refused() {
 
 #[test]
 fn columns_that_the_table_needs_must_be_sent() {
-    let (columns, encoded) = Writer::new().unwrap().encode(&rows()).unwrap();
-    let body = Buffer::from_vec(encoded.arrow_data);
+    let (columns, message, body) = encoded(&rows());
     let read = |columns: Columns| {
         decode(&Sent {
             table: TABLE,
             rows: 5,
             columns: &columns,
-            metadata: &encoded.ipc_message,
+            metadata: &message,
             body: &body,
         })
     };

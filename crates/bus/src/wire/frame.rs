@@ -2,7 +2,7 @@
 
 use super::{
     Cursor, Kind, MAX_METADATA_BYTES, MAX_RECORD_BYTES, MAX_ROWS, MAX_TEXT_BYTES, bound, header,
-    pad, read,
+    read,
 };
 use crate::batch::{self, ALIGNMENT, Columns, Sent, Writer};
 use crate::error::RecordError;
@@ -45,17 +45,17 @@ pub(super) fn encode(
     for rows in &frame.batches {
         in_order(&mut last, rows.table)?;
         let count = small("rows of a table", rows.batch.num_rows(), MAX_ROWS)?;
-        let (columns, encoded) = writer.encode(rows)?;
-        let (metadata, body) = (&encoded.ipc_message, &encoded.arrow_data);
+        let encoded = writer.encode(rows)?;
+        let (metadata, body) = (encoded.metadata_bytes, encoded.body_bytes);
         parts.push(v1::Part {
             table: rows.table.as_str().to_owned(),
             fingerprint: fingerprint(rows.table).0.to_vec(),
             rows: count,
-            columns: columns.0,
-            metadata_bytes: small("Arrow message", metadata.len(), MAX_METADATA_BYTES)?,
-            body_bytes: small("Arrow body", body.len(), MAX_RECORD_BYTES)?,
+            columns: encoded.columns.0.clone(),
+            metadata_bytes: small("Arrow message", metadata, MAX_METADATA_BYTES)?,
+            body_bytes: small("Arrow body", body, MAX_RECORD_BYTES)?,
         });
-        bytes += metadata.len() + ALIGNMENT + body.len();
+        bytes += metadata + body;
         bound("record", bytes, MAX_RECORD_BYTES)?;
         bodies.push(encoded);
     }
@@ -70,9 +70,7 @@ pub(super) fn encode(
     out.reserve_exact(2 * ALIGNMENT + prost::Message::encoded_len(&message) + bytes);
     header(out, Kind::Frame, &message)?;
     for encoded in bodies {
-        out.extend_from_slice(&encoded.ipc_message);
-        pad(out);
-        out.extend_from_slice(&encoded.arrow_data);
+        encoded.write(out);
     }
     Ok(())
 }
