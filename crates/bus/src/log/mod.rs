@@ -29,7 +29,7 @@ use reader::Piece;
 use segment::Segment;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{IoSlice, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, IoSlice, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +69,9 @@ pub struct Log {
     last_time: i64,
     opened: Opened,
     counters: Counters,
+    /// A segment could not be begun: its file may be there, so that nothing may be
+    /// added to the one before.
+    roll_due: bool,
     in_doubt: bool,
 }
 
@@ -105,6 +108,7 @@ impl Log {
             last_time: NEVER,
             opened,
             counters: Counters::default(),
+            roll_due: false,
             in_doubt: false,
         }
     }
@@ -170,7 +174,8 @@ impl Log {
         let time_ns = time_ns.max(self.last_time);
         self.drop_oldest(self.surplus(need, time_ns))?;
         let used = self.segments.back().map_or(0, |s| s.bytes);
-        if used > HEADER_BYTES && used + need > self.config.segment_bytes {
+        let full = used > HEADER_BYTES && used + need > self.config.segment_bytes;
+        if full || self.roll_due {
             self.roll()?;
         }
         let head = RecordHead {
@@ -266,9 +271,11 @@ impl Log {
     pub fn truncate_before(&mut self, offset: u64) -> Result<u64, LogError> {
         let closed = self.segments.iter().skip(1);
         let count = closed.take_while(|s| s.base <= offset).count();
-        let (records, bytes) = self.delete(count)?;
-        self.counters.released_records += records;
-        self.counters.released_bytes += bytes;
+        for _ in 0..count {
+            let (records, bytes) = self.delete_oldest()?;
+            self.counters.released_records += records;
+            self.counters.released_bytes += bytes;
+        }
         Ok(self.first_offset())
     }
 
@@ -314,31 +321,37 @@ impl Log {
             .count()
     }
 
+    /// Makes room, or lets go of what is too old.
     fn drop_oldest(&mut self, count: usize) -> Result<(), LogError> {
-        let (records, bytes) = self.delete(count)?;
-        self.counters.dropped_records += records;
-        self.counters.dropped_bytes += bytes;
+        for _ in 0..count {
+            let (records, bytes) = self.delete_oldest()?;
+            self.counters.dropped_records += records;
+            self.counters.dropped_bytes += bytes;
+        }
         Ok(())
     }
 
-    /// Deletes the oldest segments; how many records and bytes they held.
-    fn delete(&mut self, count: usize) -> Result<(u64, u64), LogError> {
-        let (before, mut bytes) = (self.first_offset(), 0);
-        for _ in 0..count {
-            let Some(oldest) = self.segments.front() else {
-                break;
-            };
-            std::fs::remove_file(&oldest.path).map_err(LogError::io(&oldest.path, "delete"))?;
-            bytes += oldest.bytes;
-            self.segments.pop_front();
+    /// Deletes the oldest segment; how many records and bytes it held.
+    fn delete_oldest(&mut self) -> Result<(u64, u64), LogError> {
+        let Some(oldest) = self.segments.front() else {
+            return Ok((0, 0));
+        };
+        match std::fs::remove_file(&oldest.path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(LogError::io(&oldest.path, "delete")(e));
+            }
+            _ => {}
         }
-        Ok((self.first_offset() - before, bytes))
+        let (base, bytes) = (oldest.base, oldest.bytes);
+        self.segments.pop_front();
+        Ok((self.first_offset() - base, bytes))
     }
 
     /// Closes the segment and begins the next one. Only the last segment can be torn:
     /// the one before is on disk.
     fn roll(&mut self) -> Result<(), LogError> {
         self.sync()?;
+        self.roll_due = true;
         let head = FileHead {
             version: VERSION,
             base: self.next,
@@ -348,6 +361,7 @@ impl Log {
         let (file, segment) = segment::create(&self.folder, &head)?;
         self.file = file;
         self.segments.push_back(segment);
+        self.roll_due = false;
         Ok(())
     }
 
@@ -383,9 +397,9 @@ fn write_all(file: &mut File, mut slices: &mut [IoSlice<'_>]) -> std::io::Result
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
         match file.write_vectored(slices) {
-            Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(n) => IoSlice::advance_slices(&mut slices, n),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
     }

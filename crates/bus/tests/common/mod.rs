@@ -1,6 +1,8 @@
 //! Made frames and a small source of numbers, for tests, benches and fuzz targets.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub mod disk;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use telltale_bus::SensorFrame;
 use telltale_schema::value::{RowValues, Value, batch};
