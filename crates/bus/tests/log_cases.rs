@@ -270,3 +270,70 @@ fn a_segment_that_cannot_be_begun_costs_nothing() {
         .collect();
     assert_eq!(read, [vec![1; 3000], b"small".to_vec()]);
 }
+
+#[test]
+fn files_of_a_later_release_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(filled(folder.path(), 3));
+    let later = |path: &Path| {
+        let good = std::fs::read(path).unwrap();
+        let mut bytes = good.clone();
+        bytes[8] = 2;
+        let check = crc32c::crc32c(&bytes[..36]).to_le_bytes();
+        bytes[36..40].copy_from_slice(&check);
+        std::fs::write(path, bytes).unwrap();
+        let error = Log::open(folder.path(), small()).unwrap_err();
+        assert_eq!(error.code(), "TT-LOG-004", "{error}");
+        std::fs::write(path, good).unwrap();
+    };
+    later(&folder.path().join("log.meta"));
+    later(&files(folder.path())[0].1);
+    Log::open(folder.path(), small()).unwrap();
+}
+
+/// Needs a disk that can be filled: `TELLTALE_SMALL_DISK` names an empty folder on
+/// one of a few hundred KiB.
+#[test]
+fn a_full_disk_costs_nothing() {
+    let Some(disk) = std::env::var_os("TELLTALE_SMALL_DISK") else {
+        println!("skipped: TELLTALE_SMALL_DISK names no folder");
+        return;
+    };
+    let folder = Path::new(&disk).join("log");
+    let ballast = Path::new(&disk).join("ballast");
+    std::fs::write(&ballast, [0; 40_000]).unwrap();
+    let config = LogConfig {
+        segment_bytes: 20_000,
+        retain_bytes: 1 << 30,
+        ..small()
+    };
+    let mut log = Log::open(&folder, config.clone()).unwrap();
+    let record = |n: u64| Random(n).bytes(700 + n as usize % 3000);
+    let mut refused = 0;
+    while refused < 20 {
+        let next = log.next_offset();
+        match log.append(0, &record(next)) {
+            Ok(offset) => assert_eq!(offset, next),
+            Err(e) => {
+                assert_eq!(e.code(), "TT-LOG-001", "{e}");
+                assert_eq!(log.next_offset(), next);
+                refused += 1;
+            }
+        }
+    }
+    let full = log.next_offset();
+    std::fs::remove_file(ballast).unwrap();
+    log.append(0, &record(full)).unwrap();
+    for reopened in [false, true] {
+        if reopened {
+            drop(log);
+            log = Log::open(&folder, config.clone()).unwrap();
+            assert_eq!(log.opened().torn, None);
+        }
+        let read: Vec<_> = log.read_from(0).unwrap().map(Result::unwrap).collect();
+        assert_eq!(read.len() as u64, full + 1);
+        for entry in read {
+            assert_eq!(entry.payload, record(entry.offset));
+        }
+    }
+}

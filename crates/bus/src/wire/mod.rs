@@ -173,9 +173,9 @@ impl<'a> Cursor<'a> {
 
 impl Record {
     /// Reads a record. The values of a frame stay where they are in `bytes`, as far
-    /// as they are aligned there. Bytes of others are safe to give: whatever is not a
-    /// record that [`Encoder`] could have written is refused, at a cost bounded by
-    /// its length.
+    /// as they are aligned there. Bytes of others are safe to give: what is handed out
+    /// holds together, the rest is refused, at a cost bounded by the length. That the
+    /// values make sense (rising row numbers, a site that exists) is not looked at.
     ///
     /// # Errors
     /// [`RecordError`] says what is wrong with the bytes.
