@@ -21,7 +21,7 @@ run() { # crate target
 export -f run
 export log seconds
 list=()
-for dir in crates/dissect crates/capture; do
+for dir in crates/dissect crates/capture crates/bus; do
     (cd "$dir" && cargo fuzz build >"$log/build.log" 2>&1) || { tail -20 "$log/build.log"; exit 1; }
     for t in $(cd "$dir" && cargo fuzz list); do list+=("$dir $t"); done
 done

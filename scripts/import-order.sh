@@ -3,7 +3,7 @@
 # and only `engine` names DataFusion. Reads the crates' own manifests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-declare -A level=([schema]=0 [dissect]=0 [rules]=1 [capture]=1 [engine]=2 [alert]=2 [testkit]=0)
+declare -A level=([schema]=0 [dissect]=0 [rules]=1 [capture]=1 [engine]=2 [alert]=2 [bus]=3 [testkit]=0)
 bad=0
 for manifest in crates/*/Cargo.toml; do
     crate=$(basename "$(dirname "$manifest")")
@@ -21,5 +21,8 @@ for manifest in crates/*/Cargo.toml; do
 done
 if grep -qE '^(arrow|telltale-schema|tokio)' crates/dissect/Cargo.toml; then
     echo "import-order: dissect must not know Arrow, the schema or tokio"; bad=1
+fi
+if grep -oE '^telltale-[a-z]+' crates/bus/Cargo.toml | grep -qv 'telltale-schema'; then
+    echo "import-order: bus carries rows; of the house it knows the schema only"; bad=1
 fi
 exit "$bad"
