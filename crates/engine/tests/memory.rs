@@ -333,3 +333,154 @@ proptest! {
         prop_assert_eq!(found, wanted, "{}", form.body());
     }
 }
+
+/// Rules that stay keep what they remember when others come and go.
+#[test]
+fn other_rules_change_in_the_middle() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = (
+        prop::collection::vec(given(), 40..120),
+        window(),
+        naive::sequence(),
+        window(),
+        0..40_usize,
+    );
+    runner
+        .run(&strategy, |(all, stays, steps, goes, at)| {
+            let before = rules(&[stays.clone(), steps.body(), goes]);
+            let after = rules(&[stays, steps.body()]);
+            let frames = scattered(&all, &[0], &[3], &[true, false]);
+            let only = |found: Vec<String>| -> Vec<String> {
+                found
+                    .into_iter()
+                    .filter(|f| !f.contains("rule2.yaml"))
+                    .collect()
+            };
+            let wanted = only(run(&before, &frames, &[]));
+            let mut detector = detector(&before);
+            let mut out = Vec::new();
+            let mut shown_so_far = Vec::new();
+            for (n, frame) in frames.iter().enumerate() {
+                if n == at {
+                    shown_so_far.extend(out.drain(..).map(|f| shown(&before, &f)));
+                    detector.reload(&after, &Site::builtin_default()).unwrap();
+                }
+                detector.frame(frame, 0, &mut out);
+            }
+            detector.finish(&mut out);
+            let set = if at < frames.len() { &after } else { &before };
+            shown_so_far.extend(out.iter().map(|f| shown(set, f)));
+            prop_assert_eq!(only(shown_so_far), wanted);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A rule that is new, or means something else, says until when it may see too little;
+/// a set that cannot run changes nothing.
+#[test]
+fn a_changed_rule_warms_up() {
+    let body = |least: u32| {
+        format!(
+            "sql: |\n  SELECT client_ip, count(*) AS n FROM modbus WHERE direction = 'request'\n  GROUP BY client_ip, tumble(INTERVAL '20 seconds') HAVING count(*) >= {least}"
+        )
+    };
+    let rows = |from: u16| -> Vec<Given> {
+        (0..8)
+            .map(|n| Given {
+                sensor: 0,
+                at: from + n,
+                client: 0,
+                server: 0,
+                unit: 1,
+                object: 0,
+                function: 0,
+            })
+            .collect()
+    };
+    let numbered = |rows: Vec<Given>| rows.into_iter().zip(0..).collect::<Vec<_>>();
+    let first = rules(&[body(100)]);
+    let mut detector = detector(&first);
+    let mut out = Vec::new();
+    let until = |at: u16| {
+        Given {
+            at,
+            ..rows(0)[0].clone()
+        }
+        .time()
+    };
+    detector.frame(&frame("s0", &numbered(rows(0)), until(8)), 0, &mut out);
+    let broken = RuleSet::from_texts([(
+        "x.yaml",
+        rule_file(0, "sql: SELECT * FROM modbus WHERE nothing = 1").as_str(),
+    )])
+    .0;
+    assert!(detector.reload(&broken, &Site::builtin_default()).is_err());
+    let changed = rules(&[body(4)]);
+    let restored = detector.reload(&changed, &Site::builtin_default()).unwrap();
+    assert_eq!(
+        restored.left.len(),
+        3,
+        "groups, values and open windows of the rule that changed"
+    );
+    detector.frame(&frame("s0", &numbered(rows(8)), until(200)), 0, &mut out);
+    let fired: Vec<(u64, Option<i64>)> = out
+        .iter()
+        .map(|f| (f.row.get("n").as_u64().unwrap(), f.warming_until))
+        .collect();
+    let warm = Some(until(8) + 20 * SECOND);
+    assert_eq!(
+        fired,
+        [(4, warm), (8, warm)],
+        "it counts from its change on"
+    );
+}
+
+/// A sensor that was away runs in a lane of its own; an absence that a clock found is
+/// taken back when the row comes after all; rows older than their own sensor's
+/// watermark are late.
+#[test]
+fn a_sensor_comes_back() {
+    let silent = "sequence:\n  from: modbus\n  by: [client_ip, server_ip]\n  within: 10s\n  steps:\n    - {name: asked, where: \"function = 'read_coils'\"}\n    - {name: answered, absent: true, within: 5s, where: \"function = 'write_single_coil'\"}";
+    let counted = "sql: |\n  SELECT client_ip, count(*) AS n FROM modbus WHERE direction = 'request'\n  GROUP BY client_ip, tumble(INTERVAL '10 seconds') HAVING count(*) >= 2";
+    let set = rules(&[silent.to_owned(), counted.to_owned()]);
+    let mut detector = detector(&set);
+    let mut out = Vec::new();
+    let one = |sensor, at, function| {
+        let g = Given {
+            sensor,
+            at,
+            client: 0,
+            server: 0,
+            unit: 1,
+            object: 0,
+            function,
+        };
+        (g.clone(), u64::from(g.at))
+    };
+    let time = |at: u16| one(0, at, 0).0.time();
+    detector.frame(&frame("s0", &[one(0, 0, 0)], time(1)), 0, &mut out);
+    detector.frame(&frame("s1", &[], time(1)), 0, &mut out);
+    assert!(out.is_empty());
+    // nobody says anything for two minutes of the log's clock
+    detector.tick(120 * SECOND, &mut out);
+    assert_eq!(out.len(), 1);
+    assert!(out[0].provisional);
+    let identity = out[0].identity.clone();
+    out.clear();
+    // s0 comes back: it had seen the answer, and more
+    let back = [one(0, 4, 1), one(0, 5, 2), one(0, 6, 2)];
+    detector.frame(&frame("s0", &back, time(40)), 121 * SECOND, &mut out);
+    let says: Vec<_> = out.iter().map(|f| (f.says, f.delayed_by > 0)).collect();
+    use telltale_rules::Says::{Fired, TakenBack};
+    assert_eq!(says[..2], [(Fired, true), (TakenBack, true)], "{out:#?}");
+    assert_eq!(out[1].identity, identity);
+    let counters = detector.counters();
+    assert_eq!((counters.caught_up, counters.late), (3, 0));
+    detector.frame(
+        &frame("s0", &[one(0, 7, 1)], time(41)),
+        122 * SECOND,
+        &mut out,
+    );
+    assert_eq!(detector.counters().late, 1);
+}

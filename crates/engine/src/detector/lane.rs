@@ -136,6 +136,46 @@ impl Lane {
             merge(chunk, hits, *first, sequence.steps.len(), &mut merged);
             sequence.run(chunk, &merged, limits, out);
         }
+        self.sweep(chunk, limits);
+    }
+
+    /// Rows of a sensor that was away: what they disprove is taken back.
+    pub(crate) fn take_back(&mut self, chunk: &Chunk, hits: &[Vec<Hit>], out: &mut Vec<Found>) {
+        let mut merged: Vec<(Hit, u64)> = Vec::new();
+        for (first, sequence) in &mut self.sequences {
+            if sequence.provisional.is_empty() {
+                continue;
+            }
+            merged.clear();
+            merge(chunk, hits, *first, sequence.steps.len(), &mut merged);
+            sequence.take_back(chunk, &merged, out);
+        }
+    }
+
+    /// Rules for which rows found no room, with their number.
+    pub(crate) fn over(&self) -> Vec<(usize, u64)> {
+        let mut out: Vec<(usize, u64)> = Vec::new();
+        for (_, window) in &self.windows {
+            let refused = self.key_sets.get(window.key_set).map_or(0, |k| k.refused);
+            out.push((window.rule, refused));
+        }
+        out.extend(self.sequences.iter().map(|(_, s)| (s.rule, s.refused)));
+        out.retain(|o| o.1 > 0);
+        out
+    }
+
+    /// Windows and sequences that were not there before `now` have not seen all of the
+    /// time they look back on.
+    pub(crate) fn warm(&mut self, now: i64, known: impl Fn(usize) -> bool) {
+        for (_, window) in self.windows.iter_mut().filter(|w| !known(w.0)) {
+            window.since = now;
+        }
+        for (_, sequence) in self.sequences.iter_mut().filter(|s| !known(s.0)) {
+            sequence.since = now;
+        }
+    }
+
+    fn sweep(&mut self, chunk: &Chunk, limits: Limits) {
         for (at, keys) in self.key_sets.iter_mut().enumerate() {
             if !keys.is_due(limits.groups) {
                 continue;

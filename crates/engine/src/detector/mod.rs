@@ -271,6 +271,57 @@ impl Detector {
         }
     }
 
+    /// Takes on another rule set or other content of the site. Rules that mean the same
+    /// keep what they remember; findings of others say until when they may see too
+    /// little.
+    ///
+    /// # Errors
+    /// When a rule of the set cannot run: nothing has changed then.
+    pub fn reload(&mut self, rules: &RuleSet, site: &Site) -> Result<Restored, Vec<Diagnostic>> {
+        let (mut fresh, found) = Self::compile(rules, site, self.config);
+        if !found.is_empty() {
+            return Err(found);
+        }
+        let parts = self.parts();
+        let restored = fresh.restore(&parts).map_err(|error| {
+            vec![Diagnostic::error(
+                "TT-STATE-001",
+                "state",
+                (0, 0),
+                error.to_string(),
+            )]
+        })?;
+        let known: Vec<(String, u64)> = (0..self.engine.asked().len())
+            .map(|n| (self.rule_of(n), self.fingerprint(n)))
+            .collect();
+        let kept: Vec<bool> = (0..fresh.engine.asked().len())
+            .map(|n| known.contains(&(fresh.rule_of(n), fresh.fingerprint(n))))
+            .collect();
+        let now = fresh.watermark;
+        let lanes = std::iter::once(&mut fresh.main).chain(fresh.lanes.values_mut());
+        for lane in lanes {
+            lane.warm(now, |asked| kept.get(asked).copied().unwrap_or(false));
+        }
+        *self = fresh;
+        Ok(restored)
+    }
+
+    /// Rules for which rows found no room in what they may remember, with the number of
+    /// rows.
+    #[must_use]
+    pub fn over_budget(&self) -> Vec<(usize, u64)> {
+        let mut out = self.main.over();
+        for (asked, calls) in self.engine.asked().iter().zip(&self.seen) {
+            let refused: u64 = calls.iter().map(|s| s.refused).sum();
+            if refused > 0 {
+                out.push((asked.rule, refused));
+            }
+        }
+        out.sort_unstable();
+        out.dedup_by_key(|o| o.0);
+        out
+    }
+
     /// The keys that a rule's `first_seen()` knows, call by call.
     #[must_use]
     pub fn seen(&self, rule: usize) -> Vec<(String, Vec<SeenKey>)> {

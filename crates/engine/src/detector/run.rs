@@ -63,6 +63,9 @@ impl Detector {
             }
         }
         if !late {
+            if lane.is_some() {
+                self.main.take_back(chunk, &hits, &mut found);
+            }
             let lane = match lane {
                 Some(sensor) => self.lanes.get_mut(sensor),
                 None => Some(&mut self.main),

@@ -191,7 +191,7 @@ impl Detector {
         out
     }
 
-    fn rule_of(&self, asked: usize) -> String {
+    pub(super) fn rule_of(&self, asked: usize) -> String {
         let rule = self.engine.asked().get(asked).map(|a| a.rule);
         rule.and_then(|r| self.main.rules().rules.get(r))
             .map_or_else(String::new, |r| r.id.clone())
@@ -201,7 +201,7 @@ impl Detector {
         self.engine.asked().get(asked).map_or(0, |a| a.step)
     }
 
-    fn fingerprint(&self, asked: usize) -> u64 {
+    pub(super) fn fingerprint(&self, asked: usize) -> u64 {
         let rule = self.engine.asked().get(asked).map(|a| a.rule);
         self.engine
             .stateful()
@@ -735,6 +735,17 @@ fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, out: &mut Vec
     let mut all: Vec<(Option<u32>, &Taken)> = Vec::new();
     let mut number = |partial: &'_ Arc<Taken>| -> u32 { write_taken(partial, &mut known) };
     let mut ends: Vec<u32> = Vec::with_capacity(partials.len());
+    let begun = partials.len();
+    let partials: Vec<(&[u8], &Partial)> = partials
+        .into_iter()
+        .map(|(group, partial)| (sequence.keys.key(group), partial))
+        .chain(
+            sequence
+                .provisional
+                .iter()
+                .map(|(key, p)| (key.as_slice(), p)),
+        )
+        .collect();
     for (_, partial) in &partials {
         ends.push(number(&partial.taken));
     }
@@ -772,10 +783,7 @@ fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, out: &mut Vec
         Arc::new(partials.iter().map(|(_, p)| of(p)).collect::<Int64Array>())
     };
     let rows = batch(vec![
-        (
-            "key",
-            binary(partials.iter().map(|(g, _)| sequence.keys.key(*g))),
-        ),
+        ("key", binary(partials.iter().map(|(key, _)| *key))),
         (
             "place",
             Arc::new(
@@ -799,6 +807,14 @@ fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, out: &mut Vec
             ),
         ),
         ("taken", Arc::new(UInt32Array::from(ends))),
+        (
+            "provisional",
+            Arc::new(
+                (0..partials.len())
+                    .map(|n| u8::from(n >= begun))
+                    .collect::<UInt8Array>(),
+            ),
+        ),
     ]);
     out.extend(rows.map(|rows| Part {
         name: format!("{at}/partials"),
@@ -827,7 +843,7 @@ fn write_taken(taken: &Arc<Taken>, known: &mut HashMap<*const Taken, u32>) -> u3
 
 /// The numbered rows in the order of their numbers.
 fn collect_taken<'p>(
-    partials: &[(u32, &'p Partial)],
+    partials: &[(&[u8], &'p Partial)],
     known: &HashMap<*const Taken, u32>,
     out: &mut Vec<(Option<u32>, &'p Taken)>,
 ) {
@@ -902,11 +918,8 @@ fn restore_partials(
     let place = reading.values::<UInt16Type>("place")?;
     let told_by = reading.values::<UInt64Type>("told_by")?;
     let end = reading.values::<UInt32Type>("taken")?;
+    let provisional = reading.values::<UInt8Type>("provisional")?;
     for n in 0..key.len() {
-        let group = sequence
-            .keys
-            .touch(key.value(n), GONE as usize)
-            .ok_or_else(|| reading.wrong("too many keys"))?;
         if usize::from(place.value(n)) >= sequence.places() {
             return Err(reading.wrong("a begun sequence beyond its last step"));
         }
@@ -914,19 +927,30 @@ fn restore_partials(
             .get(end.value(n) as usize)
             .cloned()
             .ok_or_else(|| reading.wrong("it speaks of a row that is not there"))?;
+        let partial = Partial {
+            place: place.value(n),
+            start: start.value(n),
+            last: last.value(n),
+            anchor: anchor.value(n),
+            deadline: deadline.value(n),
+            told_by: told_by.value(n),
+            taken,
+        };
+        if provisional.value(n) == 1 {
+            sequence
+                .provisional
+                .push_back((key.value(n).to_vec(), partial));
+            continue;
+        }
+        let group = sequence
+            .keys
+            .touch(key.value(n), GONE as usize)
+            .ok_or_else(|| reading.wrong("too many keys"))?;
         if sequence.partials.len() <= group as usize {
             sequence.partials.resize_with(group as usize + 1, Vec::new);
         }
         if let Some(list) = sequence.partials.get_mut(group as usize) {
-            list.push(Partial {
-                place: place.value(n),
-                start: start.value(n),
-                last: last.value(n),
-                anchor: anchor.value(n),
-                deadline: deadline.value(n),
-                told_by: told_by.value(n),
-                taken,
-            });
+            list.push(partial);
         }
     }
     Ok(())

@@ -14,9 +14,9 @@ use super::pack::{compare, cut, hash, pack, pack_any, unpack};
 use crate::cells::Cells;
 use crate::sql::calls::Crossed;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use telltale_rules::{EvidenceRow, Finding, Identity, Sequence as Form};
+use telltale_rules::{EvidenceRow, Finding, Identity, Says, Sequence as Form};
 use telltale_schema::value::{RowValues, Value};
 use telltale_schema::{ColumnDef, ColumnKind, TableId};
 
@@ -112,6 +112,8 @@ pub(crate) struct Sequence {
     /// Partials that went because their key had too many.
     pub evicted: u64,
     sweep_at: usize,
+    /// Absences that a clock found: they are taken back if the row comes after all.
+    pub provisional: VecDeque<(Vec<u8>, Partial)>,
     /// Sequences that began before this may lack rows: the rule was not loaded yet.
     pub since: i64,
     key: Vec<u8>,
@@ -119,6 +121,9 @@ pub(crate) struct Sequence {
 }
 
 const SWEEP: usize = 4096;
+
+/// Absences found by a clock that are remembered, the oldest go: they cannot be taken back then.
+const PROVISIONAL: usize = 1024;
 
 impl Sequence {
     /// `steps` has each step's conditions on earlier ones, its key columns and the
@@ -187,6 +192,7 @@ impl Sequence {
             refused: 0,
             evicted: 0,
             sweep_at: SWEEP,
+            provisional: VecDeque::new(),
             since: i64::MIN,
             key: Vec::new(),
             fresh: Vec::new(),
@@ -549,8 +555,57 @@ impl Sequence {
             };
             let partial = partials.swap_remove(at);
             partials.clear();
-            self.elapse(&partial, deadline, group, chunk, out);
+            let key = self.keys.key(group).to_vec();
+            self.elapse(&partial, deadline, &key, chunk, out);
+            if chunk.provisional {
+                if self.provisional.len() >= PROVISIONAL {
+                    self.provisional.pop_front();
+                }
+                self.provisional.push_back((key, partial));
+            }
         }
+    }
+
+    /// Rows of a sensor that was away: absences that they disprove are taken back.
+    pub(crate) fn take_back(&mut self, chunk: &Chunk, hits: &[(Hit, u64)], out: &mut Vec<Found>) {
+        let last = self.steps.len().saturating_sub(1);
+        let Some(step) = self.steps.get(last).filter(|s| s.absent) else {
+            return;
+        };
+        if self.provisional.is_empty() {
+            return;
+        }
+        let by = step.by.clone();
+        let mut list = std::mem::take(&mut self.provisional);
+        for (hit, fits) in hits {
+            let Some(part) = chunk.parts.get(hit.0 as usize) else {
+                continue;
+            };
+            if fits >> last & 1 == 0 {
+                continue;
+            }
+            let all = part.batch.batch.columns();
+            let mut key = Vec::new();
+            for column in by.iter().filter_map(|c| all.get(*c)) {
+                pack(&Cells::of(column), hit.1 as usize, &mut key);
+            }
+            let time = chunk.time(*hit);
+            list.retain(|(of, partial)| {
+                let disproved = *of == key
+                    && (partial.last..partial.deadline).contains(&time)
+                    && self.ends(partial, last, *hit, time, chunk);
+                if disproved {
+                    let before = out.len();
+                    self.elapse(partial, partial.deadline, of, chunk, out);
+                    for found in out.iter_mut().skip(before) {
+                        found.finding.says = Says::TakenBack;
+                        found.finding.provisional = false;
+                    }
+                }
+                !disproved
+            });
+        }
+        self.provisional = list;
     }
 
     fn rows<'p>(&'p self, partial: &'p Partial) -> Vec<(&'p Step, &'p Taken, RowValues)> {
@@ -636,7 +691,7 @@ impl Sequence {
         &self,
         partial: &Partial,
         deadline: i64,
-        group: u32,
+        key: &[u8],
         chunk: &Chunk,
         out: &mut Vec<Found>,
     ) {
@@ -656,7 +711,7 @@ impl Sequence {
         finding.warming_until = self.warming(partial.start);
         out.push(Found {
             order: (deadline, 0, 0, 0, self.rule),
-            key: self.keys.key(group).to_vec(),
+            key: key.to_vec(),
             finding,
         });
     }
