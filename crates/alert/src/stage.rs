@@ -194,7 +194,11 @@ impl<'s> Stage<'s> {
                 .map(|c| finding.row.get(c).to_string())
                 .collect();
             // a finding of full severity is never hidden behind one that was lowered
-            let of = format!("{}{}", if lowered { "lowered|" } else { "" }, values.join("|"));
+            let of = format!(
+                "{}{}",
+                if lowered { "lowered|" } else { "" },
+                values.join("|")
+            );
             ((id.clone(), of), at.saturating_add(*length))
         });
         if let Some((key, _)) = &key
@@ -203,7 +207,11 @@ impl<'s> Stage<'s> {
             join(&mut open.alert, finding);
             self.counters.suppressed += 1;
             let told = Told {
-                fate: if open.capped { Fate::Silent } else { Fate::Joined },
+                fate: if open.capped {
+                    Fate::Silent
+                } else {
+                    Fate::Joined
+                },
                 key: key.1.clone(),
                 alert_id: open.alert.id.clone(),
                 words: Vec::new(),
@@ -313,7 +321,9 @@ impl<'s> Stage<'s> {
                 last: None,
             };
             // late findings are capped for as long as others
-            let until = at.max(self.now_ns).saturating_add(self.limits.cap_window_ns);
+            let until = at
+                .max(self.now_ns)
+                .saturating_add(self.limits.cap_window_ns);
             self.windows.insert(key.clone(), until, window);
         }
         let Some(window) = self.windows.get_mut(&key) else {

@@ -94,7 +94,8 @@ pub(crate) fn kept(rule: &Rule, site: &Site, finding: &Finding) -> Vec<(String, 
 /// What was worked out for a row under names that are no columns.
 pub(crate) fn worked_out(row: &RowValues) -> impl Iterator<Item = (&str, &Value)> {
     let columns = row.table.def();
-    row.iter().filter(|(name, _)| columns.column(name).is_none())
+    row.iter()
+        .filter(|(name, _)| columns.column(name).is_none())
 }
 
 /// "Tank 1 level setpoint = 98 %, outside its limits of 20 to 85": what the row's

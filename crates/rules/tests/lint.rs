@@ -76,7 +76,10 @@ fn wrong_rules() {
         ),
         ("for: 1h", "for: soon"),
         ("scope: site", "scope: site\nrisk: 1001"),
-        ("scope: site", "scope: site\nlower: {calendar: maintenance, to: low}"),
+        (
+            "scope: site",
+            "scope: site\nlower: {calendar: maintenance, to: low}",
+        ),
         ("{most: 3}", "{most: [3], least: 1}"),
         ("name: c, kind: near_miss", "name: b, kind: no_match"),
         ("function: read_coils", "function: read_coil"),

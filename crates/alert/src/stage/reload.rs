@@ -12,12 +12,7 @@ impl<'s> Stage<'s> {
     /// rule is there with the same version; of others, joined findings and the cap's
     /// summary are said now, and the entries are counted as dropped.
     #[must_use]
-    pub fn reload<'n>(
-        self,
-        rules: &'n RuleSet,
-        site: &'n Site,
-        out: &mut Vec<Alert>,
-    ) -> Stage<'n> {
+    pub fn reload<'n>(self, rules: &'n RuleSet, site: &'n Site, out: &mut Vec<Alert>) -> Stage<'n> {
         let versions: BTreeMap<&str, &str> = rules
             .rules
             .iter()

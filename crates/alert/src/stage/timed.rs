@@ -59,7 +59,9 @@ impl<V> Timed<V> {
 
     /// Entries with their ends, in the order of their keys.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, i64, &V)> {
-        self.all.iter().map(|(key, (end, value))| (key, *end, value))
+        self.all
+            .iter()
+            .map(|(key, (end, value))| (key, *end, value))
     }
 
     /// Takes out what does not hold, in the order of its end.

@@ -163,7 +163,13 @@ impl Stage<'_> {
     }
 
     /// A window has closed.
-    pub(super) fn totals(&mut self, rule: &Rule, id: &Key, finding: &Finding, out: &mut Vec<Alert>) {
+    pub(super) fn totals(
+        &mut self,
+        rule: &Rule,
+        id: &Key,
+        finding: &Finding,
+        out: &mut Vec<Alert>,
+    ) {
         let Some((key, mut told)) = self.recall(id, finding) else {
             return;
         };

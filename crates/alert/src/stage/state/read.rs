@@ -150,7 +150,13 @@ fn suppressions(r: &Reading<'_>, rules: &mut Rules) -> Result<Timed<Open>, State
             capped: capped.value(n),
             group: Some(group.value(n).to_owned()).filter(|g| !g.is_empty()),
         };
-        put(r, &mut out, (id, key.value(n).to_owned()), until.value(n), open)?;
+        put(
+            r,
+            &mut out,
+            (id, key.value(n).to_owned()),
+            until.value(n),
+            open,
+        )?;
     }
     Ok(out)
 }
@@ -171,7 +177,13 @@ fn windows(r: &Reading<'_>, rules: &mut Rules) -> Result<Timed<Window>, StateErr
             beyond: r.count(beyond.value(n))?,
             last: r.alert(last.value(n), &id)?,
         };
-        put(r, &mut out, (id, key.value(n).to_owned()), until.value(n), window)?;
+        put(
+            r,
+            &mut out,
+            (id, key.value(n).to_owned()),
+            until.value(n),
+            window,
+        )?;
     }
     Ok(out)
 }
@@ -200,7 +212,13 @@ fn told(r: &Reading<'_>, rules: &mut Rules) -> Result<Timed<Told>, StateError> {
             words: kept.fields.into_iter().map(|f| (f.name, f.value)).collect(),
             alert: r.alert(alert.value(n), &id)?,
         };
-        put(r, &mut out, (id, group.value(n).to_owned()), until.value(n), told)?;
+        put(
+            r,
+            &mut out,
+            (id, group.value(n).to_owned()),
+            until.value(n),
+            told,
+        )?;
     }
     Ok(out)
 }
@@ -211,7 +229,10 @@ fn devices(
     rules: &mut Rules,
 ) -> Result<Timed<Device>, StateError> {
     let device = of.texts("device")?;
-    let (until, start) = (of.numbers::<Int64Type>("until")?, of.numbers::<Int64Type>("start")?);
+    let (until, start) = (
+        of.numbers::<Int64Type>("until")?,
+        of.numbers::<Int64Type>("start")?,
+    );
     let met = of.column("met", |a| a.as_primitive_opt::<Int64Type>(), true)?;
     let (said, capped) = (of.truths("said")?, of.truths("capped")?);
     let risk: Arc<str> = Arc::from(risk::RULE);
@@ -224,7 +245,13 @@ fn devices(
             capped: capped.value(n),
             parts: BTreeMap::new(),
         };
-        put(of, &mut out, (risk.clone(), device.value(n).to_owned()), until.value(n), value)?;
+        put(
+            of,
+            &mut out,
+            (risk.clone(), device.value(n).to_owned()),
+            until.value(n),
+            value,
+        )?;
     }
     let r = parts;
     let (device, rule) = (r.texts("device")?, r.texts("rule")?);

@@ -65,11 +65,7 @@ impl Stage<'_> {
         named.next().map_or("", |r| r.version.as_str())
     }
 
-    fn part(
-        &self,
-        name: &str,
-        columns: Vec<(&str, ArrayRef)>,
-    ) -> Result<RecordBatch, StateError> {
+    fn part(&self, name: &str, columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch, StateError> {
         let fields: Vec<Field> = columns
             .iter()
             .map(|(name, array)| Field::new(*name, array.data_type().clone(), array.is_nullable()))
@@ -103,7 +99,10 @@ impl Stage<'_> {
         let cap = || self.windows.iter();
         let told = || self.told.iter();
         let devices = || self.risk.devices.iter();
-        let parts = || devices().flat_map(|(key, _, d)| d.parts.iter().map(move |p| (key, p)));
+        let parts: Vec<_> = devices()
+            .flat_map(|(key, _, d)| d.parts.iter().map(move |p| (key, p)))
+            .collect();
+        let parts = || parts.iter();
         Ok(vec![
             self.part(
                 "counters",
@@ -128,7 +127,10 @@ impl Stage<'_> {
                     ("until", times(open().map(|(_, until, _)| until))),
                     ("said", counts(open().map(|(.., o)| o.said))),
                     ("capped", truths(open().map(|(.., o)| o.capped))),
-                    ("group", texts(open().map(|(.., o)| o.group.as_deref().unwrap_or("")))),
+                    (
+                        "group",
+                        texts(open().map(|(.., o)| o.group.as_deref().unwrap_or(""))),
+                    ),
                     ("alert", alerts(open().map(|(.., o)| Some(&o.alert)))),
                 ],
             )?,
