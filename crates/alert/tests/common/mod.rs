@@ -1,4 +1,5 @@
 //! Rules, a site and findings for tests of the stage.
+#![allow(dead_code, reason = "not every test root needs all of it")]
 
 use serde_json::json;
 use std::sync::Arc;
@@ -223,7 +224,6 @@ pub fn back(of: &Finding, at: i64) -> Finding {
 }
 
 /// All records of findings, and what was counted.
-#[allow(dead_code, reason = "not every test root needs it")]
 pub fn run(site: &Site, findings: &[Finding], limits: Limits) -> (Vec<Alert>, Counters) {
     let rules = rules();
     let mut stage = Stage::new(&rules, site, limits);
