@@ -1,5 +1,6 @@
 //! The words of an alert: sentences from templates, times and devices as people say them.
 
+use chrono::TimeZone as _;
 use std::fmt::Write as _;
 use telltale_rules::site::assets::UNKNOWN;
 use telltale_rules::{Finding, Rule, Site};
@@ -14,7 +15,8 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
-/// A value as people say it: "PLC-2 (10.20.1.32)" of a device, three decimals of a mean.
+/// A value as people say it: "PLC-2 (10.20.1.32)" of a device, three decimals of a mean,
+/// a time by the clock of the site.
 pub(crate) fn called(site: &Site, value: &Value) -> String {
     match value {
         Value::Ip(ip) => match site.assets.get(ip) {
@@ -24,6 +26,11 @@ pub(crate) fn called(site: &Site, value: &Value) -> String {
             None => format!("an unknown device ({ip})"),
         },
         Value::F64(v) if v.abs() >= 0.001 => ((v * 1000.0).round() / 1000.0).to_string(),
+        Value::Time(ns) => {
+            let utc = chrono::DateTime::from_timestamp_nanos(*ns).naive_utc();
+            let local = site.zone.from_utc_datetime(&utc);
+            local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+        }
         other => text(other),
     }
 }

@@ -32,11 +32,11 @@ fn totals_renew_values_sentence_and_last_time() {
         assert_eq!(alerts[0].id, alerts[1].id);
         assert_eq!(
             alerts[0].sentence,
-            "Laptop (10.0.0.1) asked 5 units with read_coils, 2 registers each, from 2026-01-01T08:00:00.000000000Z"
+            "Laptop (10.0.0.1) asked 5 units with read_coils, 2 registers each, from 2026-01-01 08:00:00 UTC"
         );
         assert_eq!(
             alerts[1].sentence,
-            "Laptop (10.0.0.1) asked 9 units with read_coils, 1.111 registers each, from 2026-01-01T08:00:00.000000000Z"
+            "Laptop (10.0.0.1) asked 9 units with read_coils, 1.111 registers each, from 2026-01-01 08:00:00 UTC"
         );
         assert_eq!(alerts[1].last_ns, START + 600 * S);
         let fields = &alerts[1].evidence[0].fields;
@@ -208,10 +208,10 @@ fn a_devices_alerts_add_up_to_one() {
     assert_eq!(
         risk[0].sentence,
         "Laptop (10.0.0.1) did 4 things in 25 minutes that together weigh 105 points (an alert from 100): \
-         first, Laptop (10.0.0.1) wrote holding_register:7 with write_single_register; \
-         then, Laptop (10.0.0.1) wrote holding_register:7 with write_single_register; \
-         then, Laptop (10.0.0.1) wrote holding_register:7 with write_single_register; \
-         last, Laptop (10.0.0.1) wrote holding_register:7 with write_single_register"
+         first wrote holding_register:7 with write_single_register; \
+         then wrote holding_register:7 with write_single_register; \
+         then wrote holding_register:7 with write_single_register; \
+         last wrote holding_register:7 with write_single_register"
     );
     // what was taken back weighs nothing; what is in a shadow neither
     let findings = [

@@ -4,6 +4,7 @@ use crate::v1::{Alert, Evidence, RecordKind};
 use crate::words::duration;
 use chrono::TimeZone as _;
 use std::fmt::Write as _;
+use telltale_schema::value::parse_time;
 
 /// How text looks.
 #[derive(Debug, Clone, Copy)]
@@ -42,18 +43,19 @@ fn notes(alert: &Alert, time: &impl Fn(i64) -> String) -> Vec<String> {
 }
 
 /// A row of evidence in one line.
-fn seen(evidence: &Evidence) -> String {
+fn seen(evidence: &Evidence, time: &impl Fn(i64) -> String) -> String {
     let field = |name: &str| {
         let mut named = evidence.fields.iter().filter(|f| f.name == name);
         named.next().map(|f| f.value.as_str())
     };
+    let when = |name| field(name).and_then(parse_time).map(time);
     if evidence.table == "alert" {
         let word = |name| field(name).unwrap_or("?");
         return format!(
             "part: {} points, {}; {}; alert {}",
             word("risk"),
             word("rule_name"),
-            word("event_time"),
+            when("event_time").unwrap_or_default(),
             word("alert")
         );
     }
@@ -61,7 +63,7 @@ fn seen(evidence: &Evidence) -> String {
         .iter()
         .filter_map(|n| field(n).map(|v| format!("{n} {v}")))
         .collect();
-    if let (Some(start), Some(end)) = (field("window_start"), field("window_end")) {
+    if let (Some(start), Some(end)) = (when("window_start"), when("window_end")) {
         facts.push(format!("between {start} and {end}"));
     }
     if evidence.packet > 0 || facts.is_empty() {
@@ -165,7 +167,7 @@ pub fn text(alert: &Alert, style: Style) -> String {
         line(format_args!("         note: {note}"));
     }
     for evidence in &alert.evidence {
-        line(format_args!("         {}", seen(evidence)));
+        line(format_args!("         {}", seen(evidence, &time)));
     }
     let attack: Vec<String> = alert
         .attack

@@ -131,8 +131,9 @@ impl Risk {
     }
 }
 
-/// "first, …; then, …; last, …"
-fn story(parts: &[&Alert]) -> String {
+/// "first asked …; then wrote …; last stopped …". A sentence that begins with the device
+/// goes on without it.
+fn story(who: &str, parts: &[&Alert]) -> String {
     let mut said: Vec<String> = Vec::new();
     let left_out = parts.len().saturating_sub(SENTENCES);
     for (n, part) in parts.iter().enumerate() {
@@ -147,10 +148,22 @@ fn story(parts: &[&Alert]) -> String {
             n if left_out > 0 && n >= SENTENCES => continue,
             _ => "then",
         };
-        let sentence = part.sentence.trim_end_matches(['.', ' ']);
-        said.push(format!("{word}, {sentence}"));
+        said.push(match did(who, part) {
+            (true, what) => format!("{word} {what}"),
+            (false, what) => format!("{word}: {what}"),
+        });
     }
     said.join("; ")
+}
+
+/// An alert's sentence; and whether the device that it begins with was left out.
+fn did<'a>(who: &str, part: &'a Alert) -> (bool, &'a str) {
+    let sentence = part.sentence.trim_end_matches(['.', ' ']);
+    let rest = sentence.strip_prefix(who);
+    match rest.and_then(|rest| rest.strip_prefix(' ')) {
+        Some(rest) => (true, rest),
+        None => (false, sentence),
+    }
 }
 
 fn sentence(site: &Site, actor: &Entity, points: u64, parts: &[&Alert], spent_ns: i64) -> String {
@@ -162,13 +175,13 @@ fn sentence(site: &Site, actor: &Entity, points: u64, parts: &[&Alert], spent_ns
     match parts {
         [one] => format!(
             "{who} did one thing of {points} points (an alert from {threshold}): {}",
-            one.sentence.trim_end_matches(['.', ' '])
+            did(&who, one).1
         ),
         parts => format!(
             "{who} did {} things in {} that together weigh {points} points (an alert from {threshold}): {}",
             parts.len(),
             duration(spent_ns),
-            story(parts)
+            story(&who, parts)
         ),
     }
 }
@@ -263,7 +276,7 @@ pub(crate) fn alert(site: &Site, device: &Device, rule_set: &str) -> Option<Aler
         iec62443: united(parts.iter().flat_map(|a| a.iec62443.iter().cloned())),
         response: vec![
             "Find out who uses this device now, and whether the work is planned.".to_owned(),
-            "Go through the alerts below in their order; each says what to check.".to_owned(),
+            "Go through its alerts in their order; each says what to check.".to_owned(),
             "If nobody knows of it, keep the device from the control network where the control room agrees; leave the controllers running.".to_owned(),
         ],
         false_positives: vec![
