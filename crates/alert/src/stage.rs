@@ -1,11 +1,13 @@
 //! From findings to records of alerts.
 
+mod counters;
 mod reload;
 mod risk;
 mod state;
 mod timed;
 mod told;
 
+pub use counters::{Counters, Limits};
 pub use state::{FORMAT, Restored, StateError};
 
 use crate::make;
@@ -16,67 +18,6 @@ use std::sync::Arc;
 use telltale_rules::{Finding, Rule, RuleSet, Says, Site};
 use timed::{Key, Timed};
 use told::{Fate, Told};
-
-/// Bounds of the stage.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Created alerts per rule, site and window; beyond, they are counted and
-    /// one summary alert says how many. What a calendar lowered is counted apart.
-    pub cap: u64,
-    /// The cap's window, nanoseconds of event time.
-    pub cap_window_ns: i64,
-    /// Suppressions held at once; when full, the one that ends first closes early.
-    /// The same number of alerts waits for the totals of its window, or to be taken
-    /// back; when full, the one that ends first is forgotten.
-    pub max_suppressions: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            cap: 100,
-            cap_window_ns: 3_600_000_000_000,
-            max_suppressions: 65_536,
-        }
-    }
-}
-
-/// What the stage did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Findings taken; each is created, suppressed, excepted or capped.
-    pub findings: u64,
-    /// Alerts created.
-    pub created: u64,
-    /// Findings joined to an alert that exists.
-    pub suppressed: u64,
-    /// Findings covered by an exception.
-    pub excepted: u64,
-    /// Alerts beyond the cap.
-    pub capped: u64,
-    /// Suppressions closed early because too many were open.
-    pub closed_early: u64,
-    /// Windows that closed with values to tell.
-    pub totals: u64,
-    /// Totals and withdrawals with nothing to tell: no other values, joined, excepted, capped.
-    pub unsaid: u64,
-    /// Totals and withdrawals of alerts that are not remembered.
-    pub unmatched: u64,
-    /// Alerts no longer remembered because too many waited for their totals.
-    pub forgotten: u64,
-    /// Findings that were wrong.
-    pub taken_back: u64,
-    /// Alerts closed because of it.
-    pub closed: u64,
-    /// Alerts whose severity a calendar lowered.
-    pub lowered: u64,
-    /// Devices whose points met the threshold; those beyond the cap too.
-    pub risks: u64,
-    /// Devices whose points were given up because too many had some.
-    pub risk_evicted: u64,
-    /// Entries of state left behind: their rule is gone or has another version.
-    pub dropped: u64,
-}
 
 /// An open suppression.
 #[derive(Debug, Clone, PartialEq)]
@@ -183,7 +124,7 @@ impl<'s> Stage<'s> {
                 *hits += 1;
             }
             if let Some((group, until)) = more {
-                self.remember(group, until, Told::silent());
+                self.remember(group, until, Told::silent(), out);
             }
             return;
         }
@@ -216,9 +157,10 @@ impl<'s> Stage<'s> {
                 alert_id: open.alert.id.clone(),
                 words: Vec::new(),
                 alert: None,
+                said: 0,
             };
             if let Some((group, until)) = more {
-                self.remember(group, until, told);
+                self.remember(group, until, told, out);
             }
             return;
         }
@@ -233,8 +175,9 @@ impl<'s> Stage<'s> {
                 alert_id: alert.id.clone(),
                 words: words::kept(rule, self.site, finding),
                 alert: (key.is_none() && !capped).then(|| alert.clone()),
+                said: 1,
             };
-            self.remember(group.clone(), *until, told);
+            self.remember(group.clone(), *until, told, out);
         }
         if let Some((key, until)) = key {
             let open = Open {
@@ -364,7 +307,7 @@ impl<'s> Stage<'s> {
                     }
                 }
                 1 => out.extend(self.windows.pop().and_then(|(_, w)| summary(w))),
-                2 => drop(self.told.pop()),
+                2 => out.extend(self.told.pop().and_then(|(_, told)| told.unsaid())),
                 _ => drop(self.risk.devices.pop()),
             }
         }
@@ -382,6 +325,7 @@ impl<'s> Stage<'s> {
         if let Some(told) = group.and_then(|group| self.told.get_mut(&group))
             && told.alert_id == open.alert.id
         {
+            told.said = open.alert.count;
             told.alert = Some(open.alert);
         }
     }

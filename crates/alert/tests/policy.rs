@@ -151,7 +151,12 @@ fn one_of_several_that_was_wrong_is_one_less() {
     assert_eq!(kinds(&alerts), [(Created, 1)], "one is what was said");
     let alerts = records(&[a.clone(), b.clone(), back(&a, 3), back(&b, 4)]);
     assert_eq!(kinds(&alerts), [(Created, 1), (Updated, 1), (Closed, 0)]);
-    // the same group fires again, from a sensor that came back
+    // the same group fires again, from a sensor that came back; with and without suppression
+    let twice = window(1, 1, "10.0.0.1", 0, 5);
+    let alerts = records(&[twice.clone(), twice.clone()]);
+    assert_eq!(kinds(&alerts), [(Created, 1), (Updated, 2)]);
+    let alerts = records(&[twice.clone(), twice.clone(), totals(&twice, 5)]);
+    assert_eq!(kinds(&alerts), [(Created, 1), (Updated, 2)]);
     let alerts = records(&[a.clone(), a]);
     assert_eq!(kinds(&alerts), [(Created, 1), (Updated, 2)]);
 }

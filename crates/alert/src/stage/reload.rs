@@ -64,7 +64,10 @@ impl<'s> Stage<'s> {
             dropped += 1;
             out.extend(summary(window));
         }
-        dropped += self.told.take_out(keep).len() as u64;
+        for (_, told) in self.told.take_out(keep) {
+            dropped += 1;
+            out.extend(told.unsaid());
+        }
         let devices: Vec<Key> = self.risk.devices.iter().map(|d| d.0.clone()).collect();
         for key in devices {
             if let Some(device) = self.risk.devices.get_mut(&key) {
@@ -75,9 +78,7 @@ impl<'s> Stage<'s> {
         }
         self.counters.dropped = self.counters.dropped.saturating_add(dropped);
         self.bound(out);
-        while self.told.len() > self.limits.max_suppressions.max(1) && self.told.pop().is_some() {
-            self.counters.forgotten += 1;
-        }
+        self.forget(out);
         self.risk.bound(self.site, &mut self.counters.risk_evicted);
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Told {
     pub(crate) words: Vec<(String, String)>,
     /// Its alert, once no suppression holds it.
     pub(crate) alert: Option<Alert>,
+    /// The count of that alert that was last said.
+    pub(crate) said: u64,
 }
 
 impl Told {
@@ -55,7 +57,14 @@ impl Told {
             alert_id: String::new(),
             words: Vec::new(),
             alert: None,
+            said: 0,
         }
+    }
+
+    /// What was joined since its alert was last spoken of.
+    pub(super) fn unsaid(self) -> Option<Alert> {
+        let alert = self.alert.filter(|alert| alert.count != self.said)?;
+        Some(record(&alert, RecordKind::Updated))
     }
 }
 
@@ -147,10 +156,19 @@ fn closed(alert: &Alert) -> Alert {
 
 impl Stage<'_> {
     /// Remembers what was done with a finding.
-    pub(super) fn remember(&mut self, key: Key, until_ns: i64, told: Told) {
+    pub(super) fn remember(&mut self, key: Key, until_ns: i64, told: Told, out: &mut Vec<Alert>) {
         self.told.insert(key, until_ns, told);
-        while self.told.len() > self.limits.max_suppressions.max(1) && self.told.pop().is_some() {
+        self.forget(out);
+    }
+
+    /// Forgets those that end first while there are too many.
+    pub(super) fn forget(&mut self, out: &mut Vec<Alert>) {
+        while self.told.len() > self.limits.max_suppressions.max(1) {
+            let Some((_, told)) = self.told.pop() else {
+                return;
+            };
             self.counters.forgotten += 1;
+            out.extend(told.unsaid());
         }
     }
 
@@ -190,8 +208,9 @@ impl Stage<'_> {
                 })
             }
             (Fate::Created, None) => told.alert.take().and_then(|mut alert| {
-                renew(&mut alert, rule, self.site, finding, &told.words)
-                    .then(|| record(&alert, RecordKind::Updated))
+                let renewed = renew(&mut alert, rule, self.site, finding, &told.words);
+                let joined = alert.count != told.said;
+                (renewed || joined).then(|| record(&alert, RecordKind::Updated))
             }),
         };
         match said {

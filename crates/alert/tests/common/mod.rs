@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "not every test root needs all of it")]
 
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use telltale_alert::{Alert, Counters, Limits, Stage};
 use telltale_rules::{EvidenceRow, Finding, Identity, RuleSet, Says, Site};
 use telltale_schema::TableId;
@@ -48,6 +48,11 @@ fn rule(n: usize, severity: &str, what: &str, sentence: &str, more: &str) -> Str
 /// 0 and 1: windows, with and without suppression; 2: a sequence; 3: lowered in
 /// maintenance; 5 to 8: rows.
 pub fn rules() -> RuleSet {
+    static RULES: LazyLock<RuleSet> = LazyLock::new(read_rules);
+    RULES.clone()
+}
+
+fn read_rules() -> RuleSet {
     let quiet = "suppression: {key: [client_ip], for: 20m}\n";
     let wrote = "{client} wrote {object} with {function}";
     let texts = [

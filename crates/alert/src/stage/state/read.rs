@@ -195,6 +195,7 @@ fn told(r: &Reading<'_>, rules: &mut Rules) -> Result<Timed<Told>, StateError> {
     let fate = r.numbers::<UInt8Type>("fate")?;
     let alert_id = r.texts("alert_id")?;
     let (words, alert) = (r.bytes("words")?, r.bytes("alert")?);
+    let said = r.numbers::<UInt64Type>("said")?;
     let mut out = Timed::default();
     for n in 0..r.rows.num_rows() {
         let id = rules.take(r, rule.value(n), version.value(n))?;
@@ -211,6 +212,7 @@ fn told(r: &Reading<'_>, rules: &mut Rules) -> Result<Timed<Told>, StateError> {
             alert_id: alert_id.value(n).to_owned(),
             words: kept.fields.into_iter().map(|f| (f.name, f.value)).collect(),
             alert: r.alert(alert.value(n), &id)?,
+            said: r.count(said.value(n))?,
         };
         put(
             r,

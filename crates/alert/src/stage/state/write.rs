@@ -168,6 +168,7 @@ impl Stage<'_> {
                             told().map(|(.., t)| words(&t.words)),
                         )),
                     ),
+                    ("said", counts(told().map(|(.., t)| t.said))),
                     ("alert", alerts(told().map(|(.., t)| t.alert.as_ref()))),
                 ],
             )?,
