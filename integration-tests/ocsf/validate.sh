@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Validates our OCSF output with py-ocsf-models: the golden, and every file given.
+# Validates our OCSF output with py-ocsf-models: the goldens, and every file given.
 #   telltale replay demo/plant.pcapng --format ocsf --out alerts.jsonl
 #   integration-tests/ocsf/validate.sh alerts.jsonl
 # The models ignore fields that they do not know; such fields are not checked here.
@@ -14,4 +14,5 @@ if [ ! -e "$venv/done" ]; then
     touch "$venv/done"
 fi
 exec "$venv/bin/python" "$here/validate.py" \
-    "$root/crates/alert/src/encode/snapshots/telltale_alert__encode__tests__as_ocsf.snap" "$@"
+    "$root/crates/alert/src/encode/snapshots/telltale_alert__encode__tests__as_ocsf.snap" \
+    "$root/crates/alert/tests/snapshots/goldens__as_ocsf.snap" "$@"

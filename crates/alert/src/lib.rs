@@ -1,7 +1,7 @@
 //! Finding to alert, and alert to text.
 //!
 //! [`Stage`] is one stage for all kinds of rule: the site's word on the rule,
-//! exceptions, suppression in event time, a cap. It reads no clock: the same
+//! exceptions, suppression in event time, a cap, risk of devices. It reads no clock: the same
 //! findings give the same alerts. Encoders write what people, programs and SIEMs read.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ pub mod encode;
 pub mod evidence;
 mod make;
 mod stage;
+mod words;
 
 /// Generated from `proto/telltale/v1/alert.proto`.
 #[allow(missing_docs, clippy::all)]
@@ -16,5 +17,5 @@ pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/telltale.v1.rs"));
 }
 
-pub use stage::{Counters, Limits, Stage};
+pub use stage::{Counters, FORMAT, Limits, Restored, Stage, StateError};
 pub use v1::Alert;

@@ -1,10 +1,12 @@
 //! Makes an alert of a finding.
 
 use crate::v1::{Alert, Entity, Evidence, Field, RecordKind, Rule as RuleRef, Scope, Technique};
+use crate::words::{fill, process_meaning, text, word};
 use std::fmt::Write as _;
 use telltale_rules::site::Mode;
 use telltale_rules::site::assets::UNKNOWN;
-use telltale_rules::{Finding, Rule, Severity, Site, attack};
+use telltale_rules::{Finding, Identity, Rule, Severity, Site, attack};
+use telltale_schema::TableId;
 use telltale_schema::value::{RowValues, Value};
 
 /// Identity of the row: the same on one node and on twenty.
@@ -28,113 +30,28 @@ pub(crate) fn id(parts: &[&str]) -> String {
         .to_string()
 }
 
-fn text(value: &Value) -> String {
-    if value.is_null() {
-        String::new()
+/// The side of the row that a column is of.
+fn side(column: &str) -> &'static str {
+    let client = ["client", "src", "sender"];
+    if client.iter().any(|c| column.starts_with(c)) {
+        "client"
     } else {
-        value.to_string()
+        "server"
     }
 }
 
-/// A device as people call it: "PLC-2 (10.20.1.32)", or its address.
-fn called(site: &Site, value: &Value) -> String {
-    match value {
-        Value::Ip(ip) => match site.assets.get(ip) {
-            Some(asset) if asset.name != UNKNOWN => format!("{} ({ip})", asset.name),
-            Some(_) => ip.to_string(),
-            None if site.assets.is_empty() => ip.to_string(),
-            None => format!("an unknown device ({ip})"),
-        },
-        other => text(other),
+/// The address of an entity: its column, or that of its side.
+fn address(row: &RowValues, column: &str) -> Option<std::net::IpAddr> {
+    match (row.get(column), row.get(&format!("{}_ip", side(column)))) {
+        (Value::Ip(ip), _) | (_, Value::Ip(ip)) => Some(*ip),
+        _ => None,
     }
-}
-
-/// Fills the holes of a template; what a row lacks is said in words.
-pub(crate) fn fill(template: &str, rule: &Rule, site: &Site, row: &RowValues) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else {
-            out.push('{');
-            rest = after;
-            continue;
-        };
-        let column = match name {
-            "client" => "client_ip",
-            "server" => "server_ip",
-            "actor" => rule.entities.actor.as_str(),
-            "target" => rule.entities.target.as_str(),
-            other => other,
-        };
-        let word = match row.get(column) {
-            Value::Null => rule
-                .parameters
-                .get(column)
-                .map_or_else(|| "something unnamed".to_owned(), ToString::to_string),
-            value => called(site, value),
-        };
-        out.push_str(&word);
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// "Tank 1 level setpoint = 98 %, outside its limits of 20 to 85": what the row's
-/// `tag` and `value` say, in the words of the site's tag.
-fn process_meaning(site: &Site, row: &RowValues) -> String {
-    let (Value::Ip(device), Some(name)) = (row.get("server_ip"), row.get("tag").as_str()) else {
-        return String::new();
-    };
-    let mut out = name.to_owned();
-    let Some(value) = row.get("value").as_f64() else {
-        return out;
-    };
-    let outside = site
-        .tags
-        .named(*device, name)
-        .find(|tag| tag.is_outside(value));
-    let tag = outside.or_else(|| site.tags.named(*device, name).next());
-    let unit = tag.map_or("", |tag| tag.unit.as_str());
-    // writing to a String cannot fail
-    write!(
-        out,
-        " = {}{}{unit}",
-        (value * 1000.0).round() / 1000.0,
-        if unit.is_empty() { "" } else { " " },
-    )
-    .unwrap_or_default();
-    if let Some(tag) = outside {
-        let bound = |b: Option<f64>| b.map_or("…".to_owned(), |b| b.to_string());
-        write!(
-            out,
-            ", outside its limits of {} to {}",
-            bound(tag.low),
-            bound(tag.high)
-        )
-        .unwrap_or_default();
-    }
-    out
 }
 
 fn entity(site: &Site, row: &RowValues, column: &str) -> Entity {
     let value = row.get(column);
-    let side = if column.starts_with("client")
-        || column.starts_with("src")
-        || column.starts_with("sender")
-    {
-        "client"
-    } else {
-        "server"
-    };
-    let ip = match value {
-        Value::Ip(ip) => Some(*ip),
-        _ => match row.get(&format!("{side}_ip")) {
-            Value::Ip(ip) => Some(*ip),
-            _ => None,
-        },
-    };
+    let side = side(column);
+    let ip = address(row, column);
     let known = ip.and_then(|ip| site.assets.get(&ip));
     let of = |pick: fn(&telltale_rules::site::assets::Asset) -> &String| {
         known.map_or(UNKNOWN.to_owned(), |a| pick(a).clone())
@@ -165,12 +82,92 @@ pub(crate) fn status(rule: &Rule) -> &'static str {
     }
 }
 
-/// The severity that holds at the site.
-pub(crate) fn severity(rule: &Rule, site: &Site) -> Severity {
-    site.overrides
-        .get(&rule.id)
-        .and_then(|o| o.severity)
-        .unwrap_or(rule.severity)
+/// The severity that holds at the site for a finding, and the calendar that lowered it:
+/// the rule's `lower`, asked for the target's address and the finding's time.
+pub(crate) fn severity<'r>(
+    rule: &'r Rule,
+    site: &Site,
+    finding: &Finding,
+) -> (Severity, Option<&'r str>) {
+    let named = site.overrides.get(&rule.id).and_then(|o| o.severity);
+    let severity = named.unwrap_or(rule.severity);
+    let planned = rule.lower.as_ref().filter(|lower| {
+        let device = address(&finding.row, &rule.entities.target);
+        lower.to < severity
+            && site
+                .calendar(&lower.calendar)
+                .is_some_and(|c| c.contains(device, finding.event_time))
+    });
+    match planned {
+        Some(lower) => (lower.to, Some(&lower.calendar)),
+        None => (severity, None),
+    }
+}
+
+/// Points that an alert adds to its actor's risk. What a calendar lowered adds no more
+/// than its lower severity does.
+fn points(rule: &Rule, severity: Severity, lowered: bool) -> u32 {
+    match rule.risk {
+        Some(points) if lowered => points.min(severity.risk()),
+        Some(points) => points,
+        None => severity.risk(),
+    }
+}
+
+/// A row as evidence.
+fn evidence(step: &str, table: TableId, row_no: u64, row: &RowValues) -> Evidence {
+    Evidence {
+        table: table.name().to_owned(),
+        fields: row
+            .iter()
+            .map(|(name, value)| Field {
+                name: name.to_owned(),
+                value: value.to_string(),
+            })
+            .collect(),
+        capture_file: text(row.get("capture_file")),
+        packet: row.get("packet").as_u64().unwrap_or(0),
+        row_no,
+        step: step.to_owned(),
+    }
+}
+
+/// Rows of the steps, oldest first, and the finding's own row last. Where the own row is
+/// that of the last step, it stands there once, with the step's name.
+fn all_evidence(finding: &Finding) -> Vec<Evidence> {
+    let same = finding.evidence.last().filter(|e| {
+        (e.table, e.row_no) == (finding.table, finding.row_no)
+            && e.row.get("sensor") == finding.row.get("sensor")
+    });
+    let others = finding.evidence.len() - usize::from(same.is_some());
+    let own = same.map_or("", |e| e.step.as_str());
+    finding
+        .evidence
+        .iter()
+        .take(others)
+        .map(|e| evidence(&e.step, e.table, e.row_no, &e.row))
+        .chain([evidence(own, finding.table, finding.row_no, &finding.row)])
+        .collect()
+}
+
+fn identity(rule: &Rule, scope: &Scope, finding: &Finding) -> String {
+    let of = [&scope.tenant, &rule.id, &rule.version, &scope.site].map(String::as_str);
+    let [tenant, id_of, version, site] = of;
+    match &finding.identity {
+        Identity::Row => id(&[tenant, id_of, version, site, &row_identity(&finding.row)]),
+        // one part more: no group is ever a row
+        Identity::Group(group) => id(&[tenant, id_of, version, site, "group", group]),
+    }
+}
+
+/// The name of the site that a row is from.
+pub(crate) fn site_of(site: &Site, row: &RowValues) -> String {
+    let named = text(row.get("site"));
+    if named.is_empty() {
+        site.toml.name.clone()
+    } else {
+        named
+    }
 }
 
 /// The `created` record of a finding.
@@ -178,11 +175,11 @@ pub(crate) fn created(rule: &Rule, site: &Site, finding: &Finding, rule_set: &st
     let row = &finding.row;
     let scope = Scope {
         tenant: "default".to_owned(),
-        site: text(row.get("site")),
+        site: site_of(site, row),
         sensor: text(row.get("sensor")),
         segment: text(row.get("segment")),
     };
-    let severity = severity(rule, site);
+    let (severity, lowered) = severity(rule, site, finding);
     let key_values = rule
         .correlation_key
         .iter()
@@ -193,18 +190,13 @@ pub(crate) fn created(rule: &Rule, site: &Site, finding: &Finding, rule_set: &st
         .collect::<Vec<_>>()
         .join("|");
     let process_meaning = process_meaning(site, row);
-    let mut sentence = fill(&rule.sentence, rule, site, row);
+    let filled = |template: &str| fill(template, |hole| word(hole, rule, site, finding));
+    let mut sentence = filled(&rule.sentence);
     if !process_meaning.is_empty() {
         write!(sentence, ": {process_meaning}").unwrap_or_default();
     }
     Alert {
-        id: id(&[
-            &scope.tenant,
-            &rule.id,
-            &rule.version,
-            &scope.site,
-            &row_identity(row),
-        ]),
+        id: identity(rule, &scope, finding),
         record: RecordKind::Created.into(),
         correlation_key,
         rule: Some(RuleRef {
@@ -236,25 +228,9 @@ pub(crate) fn created(rule: &Rule, site: &Site, finding: &Finding, rule_set: &st
             })
             .collect(),
         iec62443: rule.iec62443.clone(),
-        response: rule
-            .response
-            .iter()
-            .map(|r| fill(r, rule, site, row))
-            .collect(),
+        response: rule.response.iter().map(|r| filled(r)).collect(),
         false_positives: rule.false_positives.clone(),
-        evidence: vec![Evidence {
-            table: finding.table.name().to_owned(),
-            fields: row
-                .iter()
-                .map(|(name, value)| Field {
-                    name: name.to_owned(),
-                    value: value.to_string(),
-                })
-                .collect(),
-            capture_file: text(row.get("capture_file")),
-            packet: row.get("packet").as_u64().unwrap_or(0),
-            row_no: finding.row_no,
-        }],
+        evidence: all_evidence(finding),
         mode: if site.mode(&rule.id) == Mode::Shadow {
             "shadow"
         } else {
@@ -265,5 +241,10 @@ pub(crate) fn created(rule: &Rule, site: &Site, finding: &Finding, rule_set: &st
         context: site.hash.clone(),
         summarises: 0,
         process_meaning,
+        provisional: finding.provisional,
+        delayed_by_ns: finding.delayed_by,
+        warming_until_ns: finding.warming_until,
+        lowered_by: lowered.unwrap_or_default().to_owned(),
+        risk: points(rule, severity, lowered.is_some()),
     }
 }

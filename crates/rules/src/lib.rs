@@ -16,6 +16,8 @@ pub mod testcase;
 
 pub use diagnostic::{Diagnostic, Level};
 pub use finding::{EvidenceRow, Finding, Identity, Says};
-pub use rule::{Confidence, Entities, MAX_STEPS, Requires, Rule, Sequence, Severity, Status, Step};
+pub use rule::{
+    Confidence, Entities, Lower, MAX_STEPS, Requires, Rule, Sequence, Severity, Status, Step,
+};
 pub use ruleset::RuleSet;
 pub use site::Site;

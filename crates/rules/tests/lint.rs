@@ -75,6 +75,11 @@ fn wrong_rules() {
             "entities: {actor: who}\ncorrelation_key:",
         ),
         ("for: 1h", "for: soon"),
+        ("scope: site", "scope: site\nrisk: 1001"),
+        (
+            "scope: site",
+            "scope: site\nlower: {calendar: maintenance, to: low}",
+        ),
         ("{most: 3}", "{most: [3], least: 1}"),
         ("name: c, kind: near_miss", "name: b, kind: no_match"),
         ("function: read_coils", "function: read_coil"),
@@ -261,6 +266,8 @@ fn wrong_sites() {
             "name = \"x\"\n[[segments]]\nname = \"a\"\n[[segments]]\nname = \"b\"\nvlans = [5000]\n",
         ),
         ("site.toml", "name = \"x\n"),
+        ("site.toml", "name = \"x\"\n[risk]\nwindow = \"soon\"\n"),
+        ("site.toml", "name = \"x\"\n[risk]\ntreshold = 3\n"),
         (
             "lists/a.csv",
             "ip,valid_until\n10.0.0.1,soon\n,\n10.0.0.2\n",

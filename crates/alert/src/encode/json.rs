@@ -38,7 +38,7 @@ pub fn json(alert: &Alert) -> Value {
         .iter()
         .map(|e| {
             let row: Map<String, Value> = e.fields.iter().map(|f| (f.name.clone(), f.value.as_str().into())).collect();
-            json!({"table": e.table, "capture_file": e.capture_file, "packet": e.packet, "row_no": e.row_no, "row": row})
+            json!({"table": e.table, "capture_file": e.capture_file, "packet": e.packet, "row_no": e.row_no, "step": e.step, "row": row})
         })
         .collect();
     let attack: Vec<Value> = alert
@@ -73,5 +73,10 @@ pub fn json(alert: &Alert) -> Value {
         "rule_set": alert.rule_set,
         "context": alert.context,
         "summarises": alert.summarises,
+        "provisional": alert.provisional,
+        "delayed_by_ns": alert.delayed_by_ns,
+        "warming_until": alert.warming_until_ns.map(time_text),
+        "lowered_by": alert.lowered_by,
+        "risk": alert.risk,
     })
 }

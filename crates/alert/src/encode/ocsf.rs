@@ -78,7 +78,7 @@ pub fn ocsf(alert: &Alert) -> Value {
             json!({
                 "src_endpoint": endpoint(&actor),
                 "dst_endpoint": endpoint(&target),
-                "data": {"table": e.table, "capture_file": e.capture_file, "packet": e.packet, "row": row},
+                "data": {"table": e.table, "capture_file": e.capture_file, "packet": e.packet, "step": e.step, "row": row},
             })
         })
         .collect();
@@ -87,7 +87,23 @@ pub fn ocsf(alert: &Alert) -> Value {
         .filter(|(_, e)| !e.ip.is_empty())
         .map(|(name, e)| json!({"name": format!("{name}.ip"), "type_id": 2, "type": "IP Address", "value": e.ip}))
         .collect();
-    json!({
+    // alerts that a risk alert is made of
+    let parts = alert.evidence.iter().filter(|e| e.table == "alert");
+    let related: Vec<Value> = parts
+        .map(|e| {
+            let field = |name: &str| {
+                let mut named = e.fields.iter().filter(|f| f.name == name);
+                named.next().map_or("", |f| f.value.as_str())
+            };
+            json!({"uid": field("alert"), "title": field("rule_name"), "desc": field("sentence")})
+        })
+        .collect();
+    // one of its own for each record: of `updated` there may be several
+    let mut uid = format!("{}/{}", alert.id, super::record(alert));
+    if alert.record() == RecordKind::Updated {
+        uid = format!("{uid}/{}/{}", alert.count, alert.last_ns);
+    }
+    let mut out = json!({
         "activity_id": activity_id,
         "activity_name": activity,
         "category_uid": 2,
@@ -107,10 +123,11 @@ pub fn ocsf(alert: &Alert) -> Value {
         "status_id": status_id,
         "status": status,
         "is_alert": alert.mode == "alert",
+        "risk_score": alert.risk,
         "message": alert.sentence,
         "metadata": {
             "version": "1.8.0",
-            "uid": format!("{}/{}", alert.id, super::record(alert)),
+            "uid": uid,
             "product": {"name": "Telltale", "vendor_name": "Telltale", "version": env!("CARGO_PKG_VERSION")},
             "tenant_uid": scope.tenant,
         },
@@ -125,7 +142,7 @@ pub fn ocsf(alert: &Alert) -> Value {
             "analytic": {"uid": rule.id, "name": rule.name, "version": rule.version, "type_id": 1, "type": "Rule"},
             "attacks": attacks,
         },
-        "device": device(&target),
+        "device": device(if target == Entity::default() { &actor } else { &target }),
         "evidences": evidences,
         "observables": observables,
         "remediation": {"desc": alert.response.join("\n")},
@@ -138,6 +155,16 @@ pub fn ocsf(alert: &Alert) -> Value {
             "process_meaning": alert.process_meaning,
             "purdue_level": target.level,
             "severity_score": alert.severity,
+            "provisional": alert.provisional,
+            "delayed_by_ns": alert.delayed_by_ns,
+            "warming_until": alert.warming_until_ns.map(telltale_schema::value::time_text),
+            "lowered_by": alert.lowered_by,
         },
-    })
+    });
+    if !related.is_empty()
+        && let Some(info) = out.get_mut("finding_info").and_then(Value::as_object_mut)
+    {
+        info.insert("related_events".to_owned(), related.into());
+    }
+    out
 }

@@ -1,8 +1,10 @@
 //! What a person reads.
 
-use crate::v1::{Alert, RecordKind};
+use crate::v1::{Alert, Evidence, RecordKind};
+use crate::words::duration;
 use chrono::TimeZone as _;
 use std::fmt::Write as _;
+use telltale_schema::value::parse_time;
 
 /// How text looks.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +13,77 @@ pub struct Style {
     pub color: bool,
     /// Zone in which times are shown.
     pub zone: chrono_tz::Tz,
+}
+
+/// What must be known to weigh the alert.
+fn notes(alert: &Alert, time: &impl Fn(i64) -> String) -> Vec<String> {
+    let mut out = Vec::new();
+    if alert.provisional {
+        out.push(
+            "rests on silence; it is taken back if what is missing comes after all".to_owned(),
+        );
+    }
+    if alert.delayed_by_ns > 0 {
+        let late = duration(alert.delayed_by_ns);
+        out.push(format!("known {late} late: the sensor had been away"));
+    }
+    if let Some(until) = alert.warming_until_ns {
+        let until = time(until);
+        out.push(format!(
+            "the rule has not seen a whole window yet; values may be too small until {until}"
+        ));
+    }
+    if !alert.lowered_by.is_empty() {
+        let calendar = &alert.lowered_by;
+        out.push(format!(
+            "less severe than the rule says: planned in the calendar {calendar}"
+        ));
+    }
+    out
+}
+
+/// A row of evidence in one line.
+fn seen(evidence: &Evidence, time: &impl Fn(i64) -> String) -> String {
+    let field = |name: &str| {
+        let mut named = evidence.fields.iter().filter(|f| f.name == name);
+        named.next().map(|f| f.value.as_str())
+    };
+    let when = |name| field(name).and_then(parse_time).map(time);
+    if evidence.table == "alert" {
+        let word = |name| field(name).unwrap_or("?");
+        return format!(
+            "part: {} points, {}; {}; alert {}",
+            word("risk"),
+            word("rule_name"),
+            when("event_time").unwrap_or_default(),
+            word("alert")
+        );
+    }
+    let mut facts: Vec<String> = ["function", "object", "data", "outcome", "reason"]
+        .iter()
+        .filter_map(|n| field(n).map(|v| format!("{n} {v}")))
+        .collect();
+    if let (Some(start), Some(end)) = (when("window_start"), when("window_end")) {
+        facts.push(format!("between {start} and {end}"));
+    }
+    if evidence.packet > 0 || facts.is_empty() {
+        let packet = evidence.packet;
+        let file = &evidence.capture_file;
+        let of = if file.is_empty() { "" } else { " of " };
+        let place = format!("packet {packet}{of}{file}");
+        match facts.last_mut() {
+            Some(last) => {
+                last.push_str("; ");
+                last.push_str(&place);
+            }
+            None => facts.push(place),
+        }
+    }
+    let step = match evidence.step.as_str() {
+        "" => String::new(),
+        step => format!("{step}: "),
+    };
+    format!("seen: {step}{}", facts.join(", "))
 }
 
 /// One alert, over several lines.
@@ -49,11 +122,26 @@ pub fn text(alert: &Alert, style: Style) -> String {
     } else {
         ""
     };
-    if alert.record() == RecordKind::Updated {
+    if alert.record() == RecordKind::Closed {
         line(format_args!(
-            "{label} {}  … {} times until {}{shadow}",
+            "{label} {}  closed{shadow}",
+            time(alert.event_time_ns)
+        ));
+        line(format_args!("         {}", alert.sentence));
+        line(format_args!(
+            "         rule: {}  alert {}",
+            rule.name, alert.id
+        ));
+        return out;
+    }
+    if alert.record() == RecordKind::Updated {
+        let times = match alert.count {
+            0 | 1 => String::new(),
+            count => format!("{count} times "),
+        };
+        line(format_args!(
+            "{label} {}  … {times}until {}{shadow}",
             time(alert.first_ns),
-            alert.count,
             time(alert.last_ns)
         ));
         line(format_args!("         {}", alert.sentence));
@@ -75,28 +163,11 @@ pub fn text(alert: &Alert, style: Style) -> String {
         rule.version,
         alert.confidence
     ));
+    for note in notes(alert, &time) {
+        line(format_args!("         note: {note}"));
+    }
     for evidence in &alert.evidence {
-        let field = |name: &str| {
-            evidence
-                .fields
-                .iter()
-                .find(|f| f.name == name)
-                .map(|f| f.value.as_str())
-        };
-        let facts: Vec<String> = ["function", "object", "data", "outcome", "reason"]
-            .iter()
-            .filter_map(|n| field(n).map(|v| format!("{n} {v}")))
-            .collect();
-        let place = if evidence.capture_file.is_empty() {
-            format!("packet {}", evidence.packet)
-        } else {
-            format!("packet {} of {}", evidence.packet, evidence.capture_file)
-        };
-        line(format_args!(
-            "         seen: {}{}{place}",
-            facts.join(", "),
-            if facts.is_empty() { "" } else { "; " }
-        ));
+        line(format_args!("         {}", seen(evidence, &time)));
     }
     let attack: Vec<String> = alert
         .attack

@@ -78,9 +78,29 @@ pub(crate) struct File {
     /// Findings that are one alert.
     #[serde(default)]
     pub suppression: Option<Suppression>,
+    /// Points that an alert adds to the risk of its actor, 0 to 1000.
+    /// [default: by severity: 5, 10, 25, 50, 80]
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<u32>"))]
+    pub risk: Option<Spanned<u32>>,
+    /// A time in which it is less bad.
+    #[serde(default)]
+    pub lower: Option<LowerFile>,
     /// What must fire, what must not, and what nearly does.
     #[cfg_attr(test, schemars(with = "Vec<TestCase>"))]
     pub tests: Vec<Spanned<TestCase>>,
+}
+
+/// A calendar within which an alert has a lower severity instead of falling silent.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Lower"))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LowerFile {
+    /// The site's calendar, asked for the target and the time of the finding.
+    pub calendar: String,
+    /// The severity within it.
+    #[cfg_attr(test, schemars(with = "Severity"))]
+    pub to: Spanned<Severity>,
 }
 
 /// Steps that follow one another.

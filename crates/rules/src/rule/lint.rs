@@ -205,7 +205,10 @@ impl Lint<'_> {
         let steps: Vec<&str> = file
             .sequence
             .iter()
-            .flat_map(|s| s.value.steps.iter().map(|s| s.value.name.value.as_str()))
+            .flat_map(|s| &s.value.steps)
+            // an absent step has no row to speak of
+            .filter(|s| !s.value.absent)
+            .map(|s| s.value.name.value.as_str())
             .collect();
         for template in std::iter::once(&file.sentence).chain(&file.response) {
             for hole in placeholders(&template.value) {
@@ -425,6 +428,7 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
     lint.keys(&file);
     let suppression = file.suppression.as_ref().map(|s| lint.suppression(s));
     lint.tests(&file);
+    let (risk, lower, requires) = lint.weight(&file);
     if lint.found.iter().any(|d| d.level == Level::Error) {
         return (None, lint.found);
     }
@@ -455,7 +459,7 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
             .into_iter()
             .map(|(name, value)| (name, value.value))
             .collect(),
-        requires: file.requires,
+        requires,
         entities: Entities {
             actor: or(file.entities.actor, default.actor),
             target: or(file.entities.target, default.target),
@@ -467,6 +471,8 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
         sentence: file.sentence.value,
         correlation_key: values(file.correlation_key),
         suppression,
+        risk,
+        lower,
         tests: file
             .tests
             .into_iter()

@@ -2,12 +2,14 @@
 
 mod file;
 mod lint;
+mod lower;
 mod sequence;
 
 use crate::diagnostic::Diagnostic;
 use crate::testcase::TestCase;
 use serde::{Deserialize, Serialize};
 
+pub use lower::Lower;
 pub use sequence::{MAX_STEPS, Sequence, Step};
 
 #[cfg(test)]
@@ -40,6 +42,18 @@ impl Severity {
             Self::Medium => 50,
             Self::High => 75,
             Self::Critical => 95,
+        }
+    }
+
+    /// Points that an alert adds to the risk of its actor, if its rule names none.
+    #[must_use]
+    pub const fn risk(self) -> u32 {
+        match self {
+            Self::Info => 5,
+            Self::Low => 10,
+            Self::Medium => 25,
+            Self::High => 50,
+            Self::Critical => 80,
         }
     }
 
@@ -176,6 +190,10 @@ pub struct Rule {
     pub correlation_key: Vec<String>,
     /// Columns and nanoseconds of suppression.
     pub suppression: Option<(Vec<String>, i64)>,
+    /// Points that an alert adds to the risk of its actor; by severity, if not named.
+    pub risk: Option<u32>,
+    /// A time in which it is less bad.
+    pub lower: Option<Lower>,
     /// Its tests.
     pub tests: Vec<TestCase>,
     /// Hash of the file's text.

@@ -39,6 +39,8 @@ pub struct Exception {
     pub owner: String,
     /// Until when, nanoseconds of event time.
     pub expires_ns: i64,
+    /// Hash of all that it says: the same entry has it in any order of the file.
+    pub key: String,
     conditions: Vec<(String, List)>,
 }
 
@@ -143,6 +145,14 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
             );
             continue;
         }
+        let says = serde_json::json!([
+            entry.rule.value.to_lowercase(),
+            entry.matches,
+            entry.reason,
+            entry.owner,
+            expires_ns
+        ]);
+        let key = blake3::hash(says.to_string().as_bytes()).to_hex();
         let conditions = entry.matches.into_iter().map(cells).collect();
         all.push(Exception {
             place: super::place(&entry.rule),
@@ -150,6 +160,7 @@ pub(crate) fn parse(name: &str, text: &str) -> (Vec<Exception>, Vec<Diagnostic>)
             reason: entry.reason,
             owner: entry.owner,
             expires_ns,
+            key: key.as_str().to_owned(),
             conditions,
         });
     }

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tags::Tags;
-pub use toml_file::{Segment, SiteToml};
+pub use toml_file::{Risk, Segment, SiteToml};
 
 /// How a rule runs at a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -115,6 +115,7 @@ impl Site {
                 time_zone: "UTC".to_owned(),
                 segments: Vec::new(),
                 ports: BTreeMap::new(),
+                risk: Risk::default(),
             },
             zone: chrono_tz::UTC,
             lists: built_in("lists/", ".csv")

@@ -1,6 +1,7 @@
 //! `site.toml`.
 
 use crate::diagnostic::Diagnostic;
+use crate::testcase::duration_ns;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use telltale_schema::Protocol;
@@ -24,6 +25,43 @@ pub struct SiteToml {
     /// Protocol by port.
     #[serde(default)]
     pub ports: BTreeMap<String, String>,
+    /// When the alerts of one device are one alert more.
+    #[serde(default)]
+    pub risk: Risk,
+}
+
+/// `[risk]`: points of a device's alerts are added up.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Risk {
+    /// Points of distinct rules at which there is a risk alert; 0 for never.
+    pub threshold: u64,
+    /// Event time from a device's first alert in which they are added up, such as `24h`.
+    pub window: String,
+    /// Devices whose points are held at once; when full, the one that began first is
+    /// given up (counted).
+    pub max_entities: usize,
+}
+
+impl Default for Risk {
+    fn default() -> Self {
+        Self {
+            threshold: 150,
+            window: "24h".to_owned(),
+            max_entities: 10_000,
+        }
+    }
+}
+
+impl Risk {
+    /// The window in nanoseconds of event time; 24 hours if it is none.
+    #[must_use]
+    pub fn window_ns(&self) -> i64 {
+        duration_ns(&self.window)
+            .filter(|ns| *ns > 0)
+            .unwrap_or(86_400_000_000_000)
+    }
 }
 
 fn utc() -> String {
@@ -77,6 +115,12 @@ pub(super) fn parse(name: &str, text: &str) -> Result<(SiteToml, Vec<Diagnostic>
     if parsed.name.trim().is_empty() {
         let diagnostic = Diagnostic::error("TT-SITE-002", name, line_of("name"), "`name` is empty");
         return Err(diagnostic.help("it stands in every row and in every alert id"));
+    }
+    if duration_ns(&parsed.risk.window).is_none_or(|ns| ns == 0) {
+        let text = format!("`window = \"{}\"` is no duration", parsed.risk.window);
+        let diagnostic = Diagnostic::error("TT-SITE-007", name, line_of("window"), text);
+        found.push(diagnostic.help("write 30m, 24h or 7d"));
+        parsed.risk.window = Risk::default().window;
     }
     parsed.ports.retain(|port, protocol| {
         let wrong = if !matches!(port.parse::<u16>(), Ok(1..)) {
