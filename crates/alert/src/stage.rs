@@ -41,9 +41,9 @@ pub(crate) struct Window {
 }
 
 /// One stage after all kinds of rule.
-pub struct Stage<'s> {
-    rules: &'s RuleSet,
-    site: &'s Site,
+pub struct Stage {
+    rules: Arc<RuleSet>,
+    site: Arc<Site>,
     limits: Limits,
     rule_set: String,
     /// Ids of the rules, by their index.
@@ -58,23 +58,29 @@ pub struct Stage<'s> {
     hits: Vec<u64>,
 }
 
-impl<'s> Stage<'s> {
-    /// A stage for a rule set at a site.
+impl Stage {
+    /// A stage for a rule set at a site, of which it keeps copies.
     #[must_use]
-    pub fn new(rules: &'s RuleSet, site: &'s Site, limits: Limits) -> Self {
+    pub fn new(rules: &RuleSet, site: &Site, limits: Limits) -> Self {
+        Self::shared(Arc::new(rules.clone()), Arc::new(site.clone()), limits)
+    }
+
+    /// A stage for a rule set at a site that others have too.
+    #[must_use]
+    pub fn shared(rules: Arc<RuleSet>, site: Arc<Site>, limits: Limits) -> Self {
         Self {
-            rules,
-            site,
             limits,
             rule_set: rules.hash(),
             ids: rules.rules.iter().map(|r| Arc::from(&*r.id)).collect(),
+            hits: vec![0; site.exceptions.len()],
+            rules,
+            site,
             now_ns: i64::MIN,
             open: Timed::default(),
             windows: Timed::default(),
             told: Timed::default(),
             risk: Risk::default(),
             counters: Counters::default(),
-            hits: vec![0; site.exceptions.len()],
         }
     }
 
@@ -92,7 +98,7 @@ impl<'s> Stage<'s> {
 
     /// Takes a finding; records go to `out`, in order.
     pub fn push(&mut self, finding: &Finding, out: &mut Vec<Alert>) {
-        let rules = self.rules;
+        let rules = self.rules.clone();
         let (Some(rule), Some(id)) = (rules.rules.get(finding.rule), self.ids.get(finding.rule))
         else {
             return;
@@ -117,7 +123,8 @@ impl<'s> Stage<'s> {
             return;
         }
         let at = finding.event_time;
-        let mut exceptions = self.site.exceptions.iter();
+        let site = self.site.clone();
+        let mut exceptions = site.exceptions.iter();
         if let Some(covers) = exceptions.position(|e| e.covers(&rule.id, &finding.row, at)) {
             self.counters.excepted += 1;
             if let Some(hits) = self.hits.get_mut(covers) {
@@ -128,7 +135,7 @@ impl<'s> Stage<'s> {
             }
             return;
         }
-        let lowered = make::severity(rule, self.site, finding).1.is_some();
+        let lowered = make::severity(rule, &site, finding).1.is_some();
         let key = rule.suppression.as_ref().map(|(columns, length)| {
             let values: Vec<String> = columns
                 .iter()
@@ -164,7 +171,7 @@ impl<'s> Stage<'s> {
             }
             return;
         }
-        let alert = make::created(rule, self.site, finding, &self.rule_set);
+        let alert = make::created(rule, &site, finding, &self.rule_set);
         self.counters.lowered += u64::from(lowered);
         let of = if lowered { "lowered" } else { "" };
         let capped = !self.within_cap((id.clone(), of.to_owned()), &alert);
@@ -173,7 +180,7 @@ impl<'s> Stage<'s> {
                 fate: if capped { Fate::Silent } else { Fate::Created },
                 key: key.as_ref().map_or(String::new(), |k| k.0.1.clone()),
                 alert_id: alert.id.clone(),
-                words: words::kept(rule, self.site, finding),
+                words: words::kept(rule, &site, finding),
                 alert: (key.is_none() && !capped).then(|| alert.clone()),
                 said: 1,
             };
@@ -227,13 +234,13 @@ impl<'s> Stage<'s> {
     /// Adds an alert's points to its actor's.
     fn weigh(&mut self, alert: &Alert, out: &mut Vec<Alert>) {
         let evicted = &mut self.counters.risk_evicted;
-        let Some(key) = self.risk.add(self.site, alert, evicted) else {
+        let Some(key) = self.risk.add(&self.site, alert, evicted) else {
             return;
         };
         let Some(device) = self.risk.devices.get_mut(&key) else {
             return;
         };
-        let Some(risk) = risk::alert(self.site, device, &self.rule_set) else {
+        let Some(risk) = risk::alert(&self.site, device, &self.rule_set) else {
             return;
         };
         if device.said {

@@ -9,6 +9,7 @@
 mod common;
 
 use common::{S, START, back, plain, rules, run, silence, site, totals, window};
+use std::sync::Arc;
 use telltale_alert::v1::RecordKind::{Closed, Created, Updated};
 use telltale_alert::{Alert, Limits, Stage};
 use telltale_rules::{Finding, RuleSet};
@@ -276,7 +277,7 @@ fn other_rules_leave_what_they_do_not_change() {
     // suppression and cap of rule 3, the excepted window of rule 1
     assert_eq!((taken.taken, taken.dropped), (2, 3));
     out.clear();
-    let mut stage = stage.reload(&other, &site, &mut out);
+    let mut stage = stage.reload(Arc::new(other.clone()), Arc::new(site.clone()), &mut out);
     assert_eq!(kinds(&out), [(Updated, 2)], "what was joined is said");
     assert_eq!(out, from_state);
     assert_eq!(

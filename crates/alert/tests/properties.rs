@@ -11,6 +11,7 @@ mod common;
 use common::{START, back, plain, rules, run, silence, site, totals, window};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use telltale_alert::v1::RecordKind;
 use telltale_alert::{Alert, Limits, Stage};
 use telltale_rules::{Finding, Says};
@@ -85,7 +86,7 @@ proptest! {
             prop_assert_eq!(&one, &other, "after {}", n);
         }
         // a reload with the same content is no change either
-        let mut cut = cut.reload(&rules, &site, &mut other);
+        let mut cut = cut.reload(Arc::new(rules.clone()), Arc::new(site.clone()), &mut other);
         prop_assert_eq!(whole.take_state().unwrap(), cut.take_state().unwrap());
         whole.finish(&mut one);
         cut.finish(&mut other);

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use telltale_rules::{RuleSet, Site};
 
-impl<'s> Stage<'s> {
+impl Stage {
     /// Goes on with other rules or site content. What is held of a rule stays if the
     /// rule is there with the same version; of others, joined findings and the cap's
     /// summary are said now, and the entries are counted as dropped.
     #[must_use]
-    pub fn reload<'n>(self, rules: &'n RuleSet, site: &'n Site, out: &mut Vec<Alert>) -> Stage<'n> {
+    pub fn reload(self, rules: Arc<RuleSet>, site: Arc<Site>, out: &mut Vec<Alert>) -> Self {
         let versions: BTreeMap<&str, &str> = rules
             .rules
             .iter()
@@ -30,7 +30,7 @@ impl<'s> Stage<'s> {
             .rev()
             .map(|(e, hits)| (e.key.as_str(), *hits))
             .collect();
-        let mut stage = Stage::new(rules, site, self.limits);
+        let mut stage = Self::shared(rules.clone(), site, self.limits);
         stage.put_hits(|key| hits.get(key).copied());
         stage.now_ns = self.now_ns;
         stage.open = self.open;
@@ -79,6 +79,6 @@ impl<'s> Stage<'s> {
         self.counters.dropped = self.counters.dropped.saturating_add(dropped);
         self.bound(out);
         self.forget(out);
-        self.risk.bound(self.site, &mut self.counters.risk_evicted);
+        self.risk.bound(&self.site, &mut self.counters.risk_evicted);
     }
 }

@@ -154,7 +154,7 @@ fn closed(alert: &Alert) -> Alert {
     }
 }
 
-impl Stage<'_> {
+impl Stage {
     /// Remembers what was done with a finding.
     pub(super) fn remember(&mut self, key: Key, until_ns: i64, told: Told, out: &mut Vec<Alert>) {
         self.told.insert(key, until_ns, told);
@@ -202,13 +202,13 @@ impl Stage<'_> {
                 None
             }
             (Fate::Created, Some(open)) => {
-                renew(&mut open.alert, rule, self.site, finding, &told.words).then(|| {
+                renew(&mut open.alert, rule, &self.site, finding, &told.words).then(|| {
                     open.said = open.alert.count;
                     record(&open.alert, RecordKind::Updated)
                 })
             }
             (Fate::Created, None) => told.alert.take().and_then(|mut alert| {
-                let renewed = renew(&mut alert, rule, self.site, finding, &told.words);
+                let renewed = renew(&mut alert, rule, &self.site, finding, &told.words);
                 let joined = alert.count != told.said;
                 (renewed || joined).then(|| record(&alert, RecordKind::Updated))
             }),

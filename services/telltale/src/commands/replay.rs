@@ -170,7 +170,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    fn counts(&self, kept: &Kept, stage: &Stage<'_>) -> String {
+    fn counts(&self, kept: &Kept, stage: &Stage) -> String {
         let c = stage.counters();
         let mut text = format!(
             "\n{} alerts from {} findings ({} joined, {} excepted, {} beyond the cap); {} rules",

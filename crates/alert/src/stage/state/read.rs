@@ -289,7 +289,7 @@ fn counters(r: &Reading<'_>) -> Result<(Counters, i64), StateError> {
     Ok((out, now_ns))
 }
 
-impl Stage<'_> {
+impl Stage {
     /// The part of this name; each is there once, of this format and site.
     fn reading<'p>(
         &self,

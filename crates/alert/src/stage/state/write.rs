@@ -55,7 +55,7 @@ fn fate(fate: Fate) -> u8 {
     }
 }
 
-impl Stage<'_> {
+impl Stage {
     fn version(&self, rule: &str) -> &str {
         if rule == risk::RULE {
             return risk::VERSION;
