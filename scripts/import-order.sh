@@ -3,7 +3,7 @@
 # and only `engine` names DataFusion. Reads the crates' own manifests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-declare -A level=([schema]=0 [dissect]=0 [rules]=1 [capture]=1 [engine]=2 [alert]=2 [bus]=3 [testkit]=0)
+declare -A level=([schema]=0 [dissect]=0 [rules]=1 [capture]=1 [engine]=2 [alert]=2 [bus]=3 [partition]=4 [testkit]=0)
 bad=0
 for manifest in crates/*/Cargo.toml; do
     crate=$(basename "$(dirname "$manifest")")

@@ -278,6 +278,24 @@ impl Detector {
     /// # Errors
     /// When a rule of the set cannot run: nothing has changed then.
     pub fn reload(&mut self, rules: &RuleSet, site: &Site) -> Result<Restored, Vec<Diagnostic>> {
+        let (fresh, restored) = self.taken_over(rules, site)?;
+        *self = fresh;
+        Ok(restored)
+    }
+
+    /// A detector for another rule set or other content that goes on where this one is.
+    ///
+    /// # Errors
+    /// When a rule of the set cannot run.
+    pub fn reloaded(&self, rules: &RuleSet, site: &Site) -> Result<Self, Vec<Diagnostic>> {
+        self.taken_over(rules, site).map(|(fresh, _)| fresh)
+    }
+
+    fn taken_over(
+        &self,
+        rules: &RuleSet,
+        site: &Site,
+    ) -> Result<(Self, Restored), Vec<Diagnostic>> {
         let (mut fresh, found) = Self::compile(rules, site, self.config);
         if !found.is_empty() {
             return Err(found);
@@ -302,8 +320,7 @@ impl Detector {
         for lane in lanes {
             lane.warm(now, |asked| kept.get(asked).copied().unwrap_or(false));
         }
-        *self = fresh;
-        Ok(restored)
+        Ok((fresh, restored))
     }
 
     /// Rules for which rows found no room in what they may remember, with the number of
