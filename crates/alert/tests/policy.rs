@@ -69,6 +69,16 @@ fn totals_after_the_suppression_still_renew() {
 }
 
 #[test]
+fn what_totals_have_said_is_not_said_again() {
+    let (a, b) = (
+        window(0, 1, "10.0.0.1", 0, 5),
+        window(0, 2, "10.0.0.1", 1, 5),
+    );
+    let alerts = records(&[a.clone(), b, totals(&a, 9)]);
+    assert_eq!(kinds(&alerts), [(Created, 1), (Updated, 2)]);
+}
+
+#[test]
 fn totals_of_a_joined_window_are_merged_and_of_a_silent_one_not_said() {
     let (a, b) = (
         window(0, 500, "10.0.0.1", 0, 5),
@@ -248,6 +258,25 @@ fn a_devices_alerts_add_up_to_one() {
         10,
         "beyond the cap of rule 6 nothing is told, and adds nothing"
     );
+}
+
+#[test]
+fn a_flood_that_comes_late_is_capped_too() {
+    let (rules, site) = (rules(), site(NO_RISK));
+    let limits = Limits {
+        cap: 2,
+        ..Limits::default()
+    };
+    let mut stage = Stage::new(&rules, &site, limits);
+    let mut out = Vec::new();
+    for n in 0..9 {
+        // the site has gone on, and the sensor brings rows of six hours ago
+        stage.advance(START + (21_600 + n) * S, &mut out);
+        stage.push(&plain(5, n, "10.0.0.1"), &mut out);
+    }
+    assert_eq!(out.len(), 2);
+    stage.finish(&mut out);
+    assert_eq!((out.len(), out[2].summarises), (3, 7));
 }
 
 #[test]

@@ -20,9 +20,9 @@ use telltale_rules::{Finding, Says};
 fn findings(again: bool) -> impl Strategy<Value = Vec<Finding>> {
     let op = (
         // no row is found twice
-        1..900_i64,
-        0..12_usize,
-        1..6_u8,
+        1..400_i64,
+        prop::sample::select(vec![0_usize, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 10, 10]),
+        prop::sample::select(vec![1_u8, 1, 1, 2, 4]),
         5..9_u64,
         any::<prop::sample::Index>(),
     );
