@@ -22,9 +22,9 @@ pub use taken::{MAX_EPOCHS, MAX_MISSING, Taken, Verdict};
 use site::SiteRun;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use telltale_alert::{Alert, Limits};
+use telltale_alert::{Alert, Limits, Stage};
 use telltale_bus::{Command, CommandKind, ContentHash, Control, Record};
-use telltale_engine::detector;
+use telltale_engine::{Detector, detector};
 use telltale_rules::{RuleSet, Site};
 
 /// Where rule sets and site content are found by the hashes that control records name.
@@ -118,6 +118,12 @@ impl<L: Library> Partition<L> {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Rules and alerts of a site.
+    #[must_use]
+    pub fn site_state(&self, name: &str) -> Option<(&Detector, &Stage)> {
+        self.sites.get(name).map(|run| (&run.detector, &run.stage))
     }
 
     /// Offset of the record that is due.

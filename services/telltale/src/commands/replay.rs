@@ -7,14 +7,16 @@ use crate::cli::{FailOn, ReplayArgs};
 use crate::config::{AlertFormat, Config};
 use crate::drive::{self, Ran, Source};
 use crate::{Exit, content, output};
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use kept::Kept;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use telltale_alert::{Alert, Limits, Stage, encode};
-use telltale_engine::Detector;
-use telltale_engine::detector;
-use telltale_rules::{RuleSet, Severity, Site};
+use telltale_bus::{ContentHash, Control, Record, SensorFrame};
+use telltale_engine::Engine;
+use telltale_partition::{Library, Output, Partition};
+use telltale_rules::{Diagnostic, RuleSet, Severity, Site};
 use telltale_schema::Frame;
 
 /// Frames that may wait between decoding and detection.
@@ -48,22 +50,18 @@ impl Replay<'_> {
         limits: Limits,
         out: &mut dyn Write,
     ) -> Result<Outcome> {
-        let (mut detector, found) =
-            Detector::compile(self.rules, self.site, detector::Config::default());
+        let (rules, found) = runnable(self.rules, self.site);
         content::report(&found);
-        let mut stage = Stage::new(self.rules, self.site, limits);
+        let name: Arc<str> = Arc::from(self.site.toml.name.as_str());
+        let mut partition = begin(rules, self.site, limits);
+        let mut offset = 2;
         let mut kept = Kept::new(self.evidence);
         let mut fresh = Vec::new();
-        let mut findings = Vec::new();
-        let mut detect = |frame: &Frame, out: &mut dyn Write| -> Result<()> {
-            detector.frame(frame, 0, &mut findings);
-            for finding in findings.drain(..) {
-                stage.push(&finding, &mut fresh);
-            }
-            stage.advance(detector.watermark(), &mut fresh);
-            self.write(&fresh, out)?;
-            fresh.drain(..).for_each(|alert| kept.take(&alert));
-            Ok(())
+        let mut detect = |frame: Frame, out: &mut dyn Write| -> Result<()> {
+            let record = Record::Frame(SensorFrame { epoch: 0, frame });
+            partition.step(offset, 0, &record, &mut fresh);
+            offset += 1;
+            self.take(&mut fresh, &mut kept, out)
         };
         let ran = if self.threads < 2 {
             drive::run(
@@ -72,7 +70,7 @@ impl Replay<'_> {
                 capture,
                 self.quiet,
                 self.speed,
-                |frame| detect(&frame, out).map(|()| true),
+                |frame| detect(frame, out).map(|()| true),
             )?
         } else {
             let (sender, receiver) = sync_channel::<Frame>(FRAMES_AHEAD);
@@ -89,7 +87,7 @@ impl Replay<'_> {
                 });
                 let mut detected = Ok(());
                 for frame in receiver {
-                    detected = detect(&frame, out);
+                    detected = detect(frame, out);
                     if detected.is_err() {
                         break;
                     }
@@ -100,16 +98,14 @@ impl Replay<'_> {
                 detected.map(|()| ran)
             })?
         };
-        detector.finish(&mut findings);
-        for finding in findings {
-            stage.push(&finding, &mut fresh);
-        }
-        stage.finish(&mut fresh);
-        self.write(&fresh, out)?;
-        fresh.iter().for_each(|alert| kept.take(alert));
+        partition.finish(&mut fresh);
+        self.take(&mut fresh, &mut kept, out)?;
         out.flush()?;
+        let Some((detector, stage)) = partition.site_state(&name) else {
+            bail!("the partition has lost its site");
+        };
         let mut summary = decode::summary(&ran);
-        summary.push_str(&self.counts(&kept, &stage));
+        summary.push_str(&self.counts(&kept, stage));
         for na in detector.not_applicable() {
             let name = self
                 .rules
@@ -147,6 +143,25 @@ impl Replay<'_> {
             ));
         }
         Ok(Outcome { ran, kept, summary })
+    }
+
+    /// Writes what came of a record.
+    fn take(&self, fresh: &mut Vec<Output>, kept: &mut Kept, out: &mut dyn Write) -> Result<()> {
+        let mut alerts = Vec::new();
+        for output in fresh.drain(..) {
+            match output {
+                Output::Alert(alert) => alerts.push(*alert),
+                Output::Health(health) => {
+                    eprintln!("telltale: {}: {}", health.code, health.sentence)
+                }
+                Output::Quarantine { rule, why } => {
+                    eprintln!("telltale: the rule {rule} is over its budget: {why}");
+                }
+            }
+        }
+        self.write(&alerts, out)?;
+        alerts.iter().for_each(|alert| kept.take(alert));
+        Ok(())
     }
 
     fn write(&self, alerts: &[Alert], out: &mut dyn Write) -> Result<()> {
@@ -191,6 +206,51 @@ impl Replay<'_> {
         }
         text
     }
+}
+
+/// The rules that can run at a site, and what is wrong with the others: a bad rule is
+/// refused alone.
+fn runnable(rules: &RuleSet, site: &Site) -> (RuleSet, Vec<Diagnostic>) {
+    let (_, found) = Engine::compile(rules, site);
+    let mut good = rules.clone();
+    good.rules
+        .retain(|r| found.iter().all(|d| d.file != r.file));
+    (good, found)
+}
+
+/// One rule set and one site.
+struct Given {
+    rules: Arc<RuleSet>,
+    site: Arc<Site>,
+}
+
+impl Library for Given {
+    fn rules(&self, _: &ContentHash) -> Option<Arc<RuleSet>> {
+        Some(self.rules.clone())
+    }
+
+    fn site(&self, _: &ContentHash) -> Option<Arc<Site>> {
+        Some(self.site.clone())
+    }
+}
+
+/// A partition with these rules and this site, as two control records would bring them.
+fn begin(rules: RuleSet, site: &Site, limits: Limits) -> Partition<Given> {
+    let given = Given {
+        rules: Arc::new(rules),
+        site: Arc::new(site.clone()),
+    };
+    let config = telltale_partition::Config {
+        alerts: limits,
+        ..Default::default()
+    };
+    let mut partition = Partition::new(given, config);
+    let hash = ContentHash([0; 32]);
+    let mut none = Vec::new();
+    for (offset, control) in (0..).zip([Control::Context(hash), Control::Rules(hash)]) {
+        partition.step(offset, 0, &Record::Control(control), &mut none);
+    }
+    partition
 }
 
 /// Captures to alerts.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use telltale_alert::v1::RecordKind;
 use telltale_alert::{Alert, evidence};
 
@@ -85,6 +85,7 @@ impl Kept {
     pub fn cut_evidence(&self, dir: &Path, sources: &[Source]) -> Result<()> {
         std::fs::create_dir_all(dir)
             .with_context(|| format!("cannot make folder {}", dir.display()))?;
+        let mut written: BTreeSet<PathBuf> = BTreeSet::new();
         for source in sources.iter().filter(|s| s.can_be_read_again()) {
             let name = source.name();
             let cuts = self.cuts.iter().flatten().filter(|c| c.file == name);
@@ -97,17 +98,30 @@ impl Kept {
             };
             let wanted: BTreeSet<u64> = mine.iter().flat_map(|c| around(c.packet)).collect();
             let packets = read(source, &wanted)?;
+            let mut alerts: BTreeMap<&str, (&str, BTreeSet<u64>)> = BTreeMap::new();
             for cut in mine {
-                let slice: Vec<_> = packets
-                    .range(around(cut.packet))
-                    .map(|(_, p)| p.clone())
+                let of = alerts.entry(&cut.alert).or_default();
+                of.0 = &cut.sentence;
+                of.1.extend(around(cut.packet));
+            }
+            for (alert, (sentence, numbers)) in alerts {
+                let slice: Vec<_> = numbers
+                    .iter()
+                    .filter_map(|n| packets.get(n).cloned())
                     .collect();
-                let path = dir.join(format!("{}.pcapng", cut.alert));
+                // an alert whose rows are of several captures has a file for each
+                let names =
+                    std::iter::once(String::new()).chain((2_u32..).map(|n| format!(".{n}")));
+                let path = names
+                    .map(|n| dir.join(format!("{alert}{n}.pcapng")))
+                    .find(|path| !written.contains(path))
+                    .unwrap_or_default();
                 let file = std::fs::File::create(&path)
                     .with_context(|| format!("cannot write {}", path.display()))?;
                 let mut file = std::io::BufWriter::new(file);
-                evidence::write(&mut file, &name, &cut.sentence, &slice)?;
+                evidence::write(&mut file, &name, sentence, &slice)?;
                 file.flush()?;
+                written.insert(path);
             }
         }
         Ok(())
