@@ -154,6 +154,21 @@ impl Detector {
         self.engine.not_applicable()
     }
 
+    /// Forgets all that was seen; the rules stay as they are compiled.
+    pub fn forget(&mut self) {
+        self.main = self.main.empty(&self.engine);
+        self.lanes.clear();
+        self.sensors.clear();
+        self.held.clear();
+        self.held_bytes = 0;
+        self.watermark = i64::MIN;
+        self.now = i64::MIN;
+        self.counters = Counters::default();
+        for seen in self.seen.iter_mut().flatten() {
+            *seen = seen.empty();
+        }
+    }
+
     /// Has the rule no memory: no window, no sequence, no `first_seen()`?
     #[must_use]
     pub fn is_plain(&self, rule: usize) -> bool {

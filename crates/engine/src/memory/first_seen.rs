@@ -71,6 +71,11 @@ impl Seen {
         }
     }
 
+    /// The same call that has seen nothing.
+    pub(crate) fn empty(&self) -> Self {
+        Self::new(self.call.clone(), self.columns, self.zone)
+    }
+
     /// Keeps the rows whose key is new; rows are in order.
     pub(crate) fn pass(&mut self, chunk: &Chunk, hits: &mut Vec<Hit>, most: usize) {
         let mut at = usize::MAX;

@@ -188,7 +188,7 @@ pub(crate) fn distinct(cells: &Cells<'_>, row: usize) -> Option<u64> {
         Values::Wide(_) => {
             let wide = cells.wide(row);
             Some(if wide >> 32 == MAPPED >> 32 {
-                wide as u32 as u64
+                u64::from(wide as u32)
             } else {
                 hash(&wide.to_be_bytes())
             })

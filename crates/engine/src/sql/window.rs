@@ -421,7 +421,7 @@ impl Reader<'_, '_> {
         match expr {
             Expr::Nested(inner) => self.term(inner),
             Expr::Value(v) => match &v.value {
-                Value::Number(n, _) => n.to_string().parse().ok().map(Term::Number),
+                Value::Number(n, _) => n.parse().ok().map(Term::Number),
                 Value::Placeholder(name) => self.parameter(name, start(expr.span())),
                 _ => self.no_term(expr),
             },
@@ -494,7 +494,7 @@ fn interval(arg: &FunctionArg) -> Option<i64> {
     };
     let text = match &value.value {
         Value::SingleQuotedString(text) => text.clone(),
-        Value::Number(number, _) => number.to_string(),
+        Value::Number(number, _) => number.clone(),
         _ => return None,
     };
     match &interval.leading_field {

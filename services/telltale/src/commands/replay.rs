@@ -152,7 +152,7 @@ impl Replay<'_> {
             match output {
                 Output::Alert(alert) => alerts.push(*alert),
                 Output::Health(health) => {
-                    eprintln!("telltale: {}: {}", health.code, health.sentence)
+                    eprintln!("telltale: {}: {}", health.code, health.sentence);
                 }
                 Output::Quarantine { rule, why } => {
                     eprintln!("telltale: the rule {rule} is over its budget: {why}");
