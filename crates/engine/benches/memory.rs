@@ -244,7 +244,7 @@ fn show(name: &str, ran: &Ran) {
         ran.rate / 1e6,
         ran.stall.as_secs_f64() * 1e3,
         ran.findings,
-        ran.bytes as f64 / (1 << 20) as f64
+        ran.bytes as f64 / f64::from(1 << 20)
     );
 }
 
@@ -326,7 +326,7 @@ fn snapshots() {
             keys + 1,
             bytes as u64 / (keys + 1),
             taken.as_secs_f64() * 1e3,
-            size as f64 / (1 << 20) as f64,
+            size as f64 / f64::from(1 << 20),
             begin.elapsed().as_secs_f64() * 1e3
         );
     }

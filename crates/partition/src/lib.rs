@@ -11,6 +11,7 @@
 
 mod health;
 mod load;
+pub mod owner;
 mod site;
 mod snapshot;
 mod taken;

@@ -113,7 +113,7 @@ pub fn windows(all: &[Given], which: usize, size: i64, slide: i64, least: u32) -
     let mut groups: BTreeMap<(String, i64, i64), Vec<Given>> = BTreeMap::new();
     match which % 3 {
         0 | 1 => {
-            let (length, step) = if which % 3 == 0 {
+            let (length, step) = if which.is_multiple_of(3) {
                 (size * SECOND, size * SECOND)
             } else {
                 (slide * 4 * SECOND, slide * SECOND)
