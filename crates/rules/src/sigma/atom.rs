@@ -285,7 +285,8 @@ impl Atom {
         let nullable = self.column.nullable;
         match (values.as_slice(), negated) {
             ([one], false) => format!("{name} = {one}"),
-            ([one], true) if nullable && !folded => format!("{name} IS DISTINCT FROM {one}"),
+            // in parentheses: sqlparser takes all that follows FROM for the other operand
+            ([one], true) if nullable && !folded => format!("({name} IS DISTINCT FROM {one})"),
             ([one], true) if nullable => format!("({column} IS NULL OR {name} <> {one})"),
             ([one], true) => format!("{name} <> {one}"),
             (many, false) => format!("{name} IN ({})", many.join(", ")),

@@ -86,7 +86,7 @@ pub(super) struct Correlation<'p> {
 }
 
 /// Names of the rules that a correlation speaks of, with their places.
-pub(super) fn references(node: &Node) -> Vec<(String, (u32, u32))> {
+pub(super) fn references(node: &Node) -> Vec<Placed> {
     node.get("correlation")
         .and_then(|c| c.get("rules"))
         .map(Node::items)
@@ -132,6 +132,10 @@ fn seconds(text: &str) -> Result<u64, &'static str> {
     }
 }
 
+/// A name and its place.
+type Placed = (String, (u32, u32));
+
+/// Reads what a correlation says of its rules.
 struct Reader<'r, 'f, 'p> {
     refusals: &'r mut Refusals<'f>,
     parts: Vec<Part<'p>>,
@@ -182,7 +186,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// `gte: 10` and the like, and the field of value counts.
-    fn condition(&mut self, node: &Node) -> (Vec<(Sign, i64)>, Option<(String, (u32, u32))>) {
+    fn condition(&mut self, node: &Node) -> (Vec<(Sign, i64)>, Option<Placed>) {
         let mut bounds = Vec::new();
         let mut field = None;
         if !matches!(node.value, Val::Map(_)) {

@@ -112,7 +112,7 @@ fn kind(node: &Node, refusals: &mut Refusals<'_>) {
             Why::Kind,
             at,
             "filter",
-            "a filter of Sigma is an exception of the site: write it in its exceptions.toml",
+            "a filter of Sigma is an exception of the site: write it in its exceptions.yaml",
         ),
         Some(_) => {}
         None => refusals.add(
