@@ -112,7 +112,17 @@ pub(super) fn other(cond: &Cond, table: TableId) -> Option<Row> {
     rows.find(|row| holds(cond, table, row) == Some(false))
 }
 
-/// The matching row with one column changed, so that it does not match.
+/// Conjuncts of the condition that a test's row does not fulfil.
+fn missed(cond: &Cond, table: TableId, row: &Row) -> Option<usize> {
+    let whole = whole(table, row)?;
+    let value = |column: &str| whole.get(column).to_json();
+    Some(match cond {
+        Cond::All(parts) => parts.iter().filter(|p| !p.holds(&value)).count(),
+        other => usize::from(!other.holds(&value)),
+    })
+}
+
+/// The matching row with one column changed, so that exactly one conjunct is false.
 pub(super) fn nearly(cond: &Cond, table: TableId, row: &Row) -> Option<Row> {
     let columns = cond.columns();
     let def = table.def();
@@ -144,7 +154,7 @@ pub(super) fn nearly(cond: &Cond, table: TableId, row: &Row) -> Option<Row> {
         values.into_iter().find_map(|value| {
             let mut row = row.clone();
             row.insert(name.to_owned(), value);
-            (holds(cond, table, &row) == Some(false)).then_some(row)
+            (missed(cond, table, &row) == Some(1)).then_some(row)
         })
     })
 }

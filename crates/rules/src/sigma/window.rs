@@ -211,7 +211,7 @@ pub(super) fn rule(
                 keys.clone()
             },
             suppressed_for: duration(c.seconds.max(3600)),
-            tests: tests(c, &cond, first.table()),
+            tests: tests(c, &cond, first.table(), rising),
         },
     ))
 }
@@ -278,13 +278,24 @@ fn rows(c: &Correlation<'_>, cond: &Cond, table: TableId, count: i64) -> Option<
     None
 }
 
-fn tests(c: &Correlation<'_>, cond: &Cond, table: TableId) -> Vec<Case> {
+fn tests(c: &Correlation<'_>, cond: &Cond, table: TableId, rising: bool) -> Vec<Case> {
     if !matches!(c.kind.as_str(), "event_count" | "value_count") {
         return Vec::new();
     }
     let holds = |count: i64| c.bounds.iter().all(|(sign, n)| sign.holds(count, *n));
+    let other = sample::other(cond, table);
     let case = |name, kind, rows: Option<Vec<Row>>| {
-        rows.map(|rows| Case {
+        let mut rows = rows?;
+        if !rising {
+            // a later row closes the window
+            let mut row = other.clone()?;
+            row.insert(
+                "at".to_owned(),
+                Json::from(duration(c.seconds.saturating_mul(2))),
+            );
+            rows.push(row);
+        }
+        Some(Case {
             name,
             kind,
             table: table.def().name.to_owned(),
@@ -311,8 +322,8 @@ fn tests(c: &Correlation<'_>, cond: &Cond, table: TableId) -> Vec<Case> {
             rows(c, cond, table, n),
         ));
     }
-    let other = sample::other(cond, table).map(|row| vec![row]);
-    out.extend(case("something else", "no_match", other));
+    let else_row = other.clone().map(|row| vec![row]);
+    out.extend(case("something else", "no_match", else_row));
     out
 }
 
