@@ -9,8 +9,14 @@ command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz@0.
 export RUSTC_BOOTSTRAP=1
 log=$(mktemp -d)
 run() { # crate target
-    local dir=$1 target=$2 out="$log/$2.log" status=0
-    (cd "$dir" && cargo fuzz run "$target" -- -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1) >"$out" 2>&1 || status=$?
+    local dir=$1 target=$2 out="$log/$2.log" status=0 seeds=()
+    # texts begin with texts that people wrote
+    case "$dir $target" in
+        "crates/rules sigma") seeds=(fuzz/corpus/sigma tests/sigma) ;;
+        "crates/rules rule") seeds=(fuzz/corpus/rule ../../rules) ;;
+        "crates/rules site") seeds=(fuzz/corpus/site ../../sites) ;;
+    esac
+    (cd "$dir" && { [ ${#seeds[@]} -eq 0 ] || mkdir -p "${seeds[0]}"; } && cargo fuzz run "$target" "${seeds[@]}" -- -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1) >"$out" 2>&1 || status=$?
     local execs cov
     execs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out" | tail -1)
     cov=$(grep -oE 'cov: [0-9]+' "$out" | tail -1)
@@ -21,7 +27,7 @@ run() { # crate target
 export -f run
 export log seconds
 list=()
-for dir in crates/dissect crates/capture crates/bus; do
+for dir in crates/dissect crates/capture crates/rules crates/bus; do
     (cd "$dir" && cargo fuzz build >"$log/build.log" 2>&1) || { tail -20 "$log/build.log"; exit 1; }
     for t in $(cd "$dir" && cargo fuzz list); do list+=("$dir $t"); done
 done

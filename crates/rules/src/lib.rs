@@ -11,6 +11,7 @@ mod editors;
 mod finding;
 mod rule;
 mod ruleset;
+pub mod sigma;
 pub mod site;
 pub mod testcase;
 

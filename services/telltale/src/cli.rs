@@ -150,6 +150,30 @@ pub enum RuleCommand {
     List(ListArgs),
     /// The ATT&CK for ICS matrix and what covers it
     Coverage(CoverageArgs),
+    /// Rule files from rules of another language
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+/// `telltale rule import`
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Sigma 2: rules and correlations; docs/sigma.md says what maps to what
+    Sigma(ImportSigmaArgs),
+}
+
+/// `telltale rule import sigma`
+#[derive(Debug, Args)]
+pub struct ImportSigmaArgs {
+    /// Sigma files; correlations may name rules of any of them
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Log sources and fields of your own, before the built-in ones
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Write the rule files into this folder; files that are there stay as they are
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `telltale rule lint`

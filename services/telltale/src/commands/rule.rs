@@ -2,6 +2,7 @@
 
 mod coverage;
 mod explain;
+mod import;
 mod new;
 mod test;
 
@@ -22,6 +23,7 @@ pub fn run(config: &Config, command: RuleCommand) -> Result<Exit> {
         RuleCommand::New(args) => new::run(&args),
         RuleCommand::List(args) => list(config, &args),
         RuleCommand::Coverage(args) => coverage::run(config, &args),
+        RuleCommand::Import(command) => import::run(&command),
     }
 }
 
