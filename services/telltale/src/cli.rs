@@ -144,6 +144,8 @@ pub enum RuleCommand {
     Test(TestArgs),
     /// Why a rule fired, or why not
     Explain(ExplainArgs),
+    /// Rules over last month's traffic: how often they would have fired, and on what
+    Backtest(BacktestArgs),
     /// A new rule with its tests, to start from
     New(NewArgs),
     /// Rules with severity, status and whether they apply at a site
@@ -225,6 +227,37 @@ pub struct ExplainArgs {
     /// The site's folder
     #[arg(long, value_name = "DIR")]
     pub site: Option<PathBuf>,
+}
+
+/// `telltale rule backtest`
+#[derive(Debug, Args)]
+pub struct BacktestArgs {
+    /// Rule files or folders [default: the shipped rules]
+    #[arg(value_name = "RULES")]
+    pub rules: Vec<PathBuf>,
+    /// Captures, or the Parquet files of `telltale decode --format parquet`; or folders of either
+    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    pub over: Vec<PathBuf>,
+    /// Rows from this time on, such as 2026-01-01T08:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Rows before this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The rules as they were before: what would be new, and what gone?
+    #[arg(long, value_name = "PATH")]
+    pub against: Option<PathBuf>,
+    /// Fail if a rule has more alerts than this on one day
+    #[arg(long, value_name = "N")]
+    pub most: Option<u64>,
+    /// JUnit XML, a case for each rule
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub capture: CaptureArgs,
 }
 
 /// `telltale rule new`

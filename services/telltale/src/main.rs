@@ -44,7 +44,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Decode(args) => commands::decode::run(&config, &args, cli.quiet),
         Command::Replay(args) => commands::replay::run(&config, &args, cli.quiet),
         Command::Demo(args) => commands::demo::run(&config, &args, cli.quiet),
-        Command::Rule(command) => commands::rule::run(&config, command),
+        Command::Rule(command) => commands::rule::run(&config, command, cli.quiet),
         Command::Site(command) => commands::site::run(&command),
         Command::Schema(args) => commands::schema::run(&args),
         Command::Defaults => {

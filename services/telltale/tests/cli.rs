@@ -343,3 +343,85 @@ fn what_is_wrong_in_a_site_is_named_with_its_line() {
         assert!(said.contains(place), "{place} is not in:\n{said}");
     }
 }
+
+/// Over the capture, and over its rows in Parquet files: what a replay finds.
+#[test]
+fn a_backtest_finds_what_a_replay_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = format!("{}/", dir.path().join("rows").to_str().unwrap());
+    let (capture, site) = (path("demo/plant.pcapng"), path("sites/demo"));
+    let decoded = telltale(&[
+        "decode", &capture, "--site", &site, "--format", "parquet", "--out", &rows,
+    ]);
+    assert!(decoded.status.success());
+    let mut replayed = std::collections::BTreeMap::<String, u64>::new();
+    for alert in lines(&replay(&[])) {
+        if alert["record"] == "created" && alert["rule"]["id"] != "risk" {
+            let name = alert["rule"]["name"].as_str().unwrap().to_owned();
+            *replayed.entry(name).or_default() += 1;
+        }
+    }
+    assert!(replayed.len() > 10, "{replayed:?}");
+    for over in [&capture, &rows] {
+        let output = telltale(&[
+            "rule", "backtest", "--json", "--over", over, "--site", &site,
+        ]);
+        assert!(output.status.success());
+        let report = &lines(&output)[0];
+        let found: std::collections::BTreeMap<String, u64> = report["found"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|r| r["id"] != "risk")
+            .map(|r| {
+                (
+                    r["name"].as_str().unwrap().to_owned(),
+                    r["alerts"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        assert_eq!(found, replayed, "{over}");
+    }
+    // against another version of a rule, and within a span of time
+    let rule = std::fs::read_to_string(path("rules/events/error-burst.yaml")).unwrap();
+    let (one, two) = (dir.path().join("one.yaml"), dir.path().join("two.yaml"));
+    std::fs::write(&one, rule.replace("errors: 50", "errors: 1")).unwrap();
+    std::fs::write(&two, &rule).unwrap();
+    let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
+    let against = [
+        "rule",
+        "backtest",
+        one,
+        "--against",
+        two,
+        "--json",
+        "--over",
+        &rows,
+    ];
+    let report = &lines(&telltale(&against))[0];
+    let burst = &report["found"][0];
+    assert_eq!(
+        (burst["new"].as_u64(), burst["gone"].as_u64()),
+        (burst["alerts"].as_u64(), Some(0))
+    );
+    let late = [
+        "rule",
+        "backtest",
+        one,
+        "--since",
+        "2030-01-01T00:00:00Z",
+        "--json",
+        "--over",
+        &rows,
+    ];
+    assert_eq!(lines(&telltale(&late))[0]["found"], serde_json::json!([]));
+    let loud = ["rule", "backtest", one, "--most", "0", "--over", &rows];
+    assert_eq!(telltale(&loud).status.code(), Some(3));
+    let foreign = path("Cargo.toml");
+    assert_eq!(
+        telltale(&["rule", "backtest", "--over", &foreign])
+            .status
+            .code(),
+        Some(3)
+    );
+}

@@ -1,5 +1,6 @@
 //! `telltale rule`
 
+mod backtest;
 mod coverage;
 mod explain;
 mod import;
@@ -15,11 +16,12 @@ use telltale_engine::Engine;
 use telltale_rules::Level;
 
 /// Dispatches.
-pub fn run(config: &Config, command: RuleCommand) -> Result<Exit> {
+pub fn run(config: &Config, command: RuleCommand, quiet: bool) -> Result<Exit> {
     match command {
         RuleCommand::Lint(args) => lint(config, &args),
         RuleCommand::Test(args) => test::run(config, &args),
         RuleCommand::Explain(args) => explain::run(config, &args),
+        RuleCommand::Backtest(args) => backtest::run(config, &args, quiet),
         RuleCommand::New(args) => new::run(&args),
         RuleCommand::List(args) => list(config, &args),
         RuleCommand::Coverage(args) => coverage::run(config, &args),
