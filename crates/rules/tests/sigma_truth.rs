@@ -28,8 +28,14 @@ logsources:
 /// A row: text of each column, `None` where it has none.
 type Row = BTreeMap<&'static str, Option<&'static str>>;
 
-/// Columns, the values that rows have, and the values that rules ask for.
-const COLUMNS: [(&str, &[Option<&str>], &[&str]); 6] = [
+/// A column, the values that rows have, and the values that rules ask for.
+type Column = (
+    &'static str,
+    &'static [Option<&'static str>],
+    &'static [&'static str],
+);
+
+const COLUMNS: [Column; 6] = [
     (
         "function",
         &[

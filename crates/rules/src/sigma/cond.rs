@@ -25,6 +25,12 @@ pub(super) enum Cond {
     Is(Atom),
 }
 
+/// Leaves out what stands there twice.
+fn once(parts: &mut Vec<Cond>) {
+    let mut seen = BTreeSet::new();
+    parts.retain(|part| seen.insert(part.part()));
+}
+
 impl Cond {
     /// Without NOT (each comparison knows its own negation), and without constants inside.
     pub fn simple(self) -> Self {
@@ -61,6 +67,7 @@ impl Cond {
                 other => out.push(other),
             }
         }
+        once(&mut out);
         match out.len() {
             0 => Self::Always,
             1 => out.pop().unwrap_or(Self::Always),
@@ -78,6 +85,7 @@ impl Cond {
                 other => out.push(other),
             }
         }
+        once(&mut out);
         match out.len() {
             0 => Self::Never,
             1 => out.pop().unwrap_or(Self::Never),

@@ -286,9 +286,16 @@ impl Reader<'_> {
         let mut fields = BTreeMap::new();
         if file.own_columns {
             for column in columns {
+                // functions of this table only; `events` has those of all
+                let functions = TableId::from_name(&file.table)
+                    .filter(|_| column.name == "function")
+                    .map(|table| table.def().functions.iter());
                 let field = Field {
                     column,
-                    values: None,
+                    values: functions.map(|all| {
+                        all.map(|f| (f.name.to_owned(), vec![f.name.to_owned()]))
+                            .collect()
+                    }),
                     scale: 1.0,
                 };
                 fields.insert(column.name.to_owned(), Ok(field));

@@ -112,14 +112,17 @@ pub(super) fn other(cond: &Cond, table: TableId) -> Option<Row> {
     rows.find(|row| holds(cond, table, row) == Some(false))
 }
 
-/// Conjuncts of the condition that a test's row does not fulfil.
-fn missed(cond: &Cond, table: TableId, row: &Row) -> Option<usize> {
-    let whole = whole(table, row)?;
-    let value = |column: &str| whole.get(column).to_json();
-    Some(match cond {
-        Cond::All(parts) => parts.iter().filter(|p| !p.holds(&value)).count(),
-        other => usize::from(!other.holds(&value)),
-    })
+/// Is exactly one conjunct false of a test's row? In a choice of several conditions it
+/// must be so in each.
+fn misses_one(cond: &Cond, value: &dyn Fn(&str) -> Json) -> bool {
+    match cond {
+        Cond::All(parts) => {
+            let mut missed = parts.iter().filter(|p| !p.holds(value));
+            missed.next().is_some_and(|part| misses_one(part, value)) && missed.next().is_none()
+        }
+        Cond::Any(parts) => parts.iter().all(|p| misses_one(p, value)),
+        other => !other.holds(value),
+    }
 }
 
 /// The matching row with one column changed, so that exactly one conjunct is false.
@@ -154,7 +157,8 @@ pub(super) fn nearly(cond: &Cond, table: TableId, row: &Row) -> Option<Row> {
         values.into_iter().find_map(|value| {
             let mut row = row.clone();
             row.insert(name.to_owned(), value);
-            (missed(cond, table, &row) == Some(1)).then_some(row)
+            let filled = whole(table, &row)?;
+            misses_one(cond, &|column| filled.get(column).to_json()).then_some(row)
         })
     })
 }

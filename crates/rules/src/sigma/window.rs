@@ -350,7 +350,10 @@ mod tests_of_windows {
             let step: u64 = u64::div_ceil(seconds, 10);
             let size = (seconds + step).div_ceil(step) * step;
             // the latest window that begins at or before a burst's start holds its end
-            assert!(size >= seconds + step && size % step == 0, "{seconds}");
+            assert!(
+                size >= seconds + step && size.is_multiple_of(step),
+                "{seconds}"
+            );
         }
     }
 }
