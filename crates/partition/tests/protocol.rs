@@ -121,14 +121,12 @@ fn schedule<K: Kind>(
             epoch: broker.epoch,
         })
     };
-    let mut quiet = 0;
-    for _ in 0..10_000 {
+    for turn in 0..10_000 {
         if broker.committed == records.len() as u64 {
             break;
         }
         // trouble ends at last
-        let calm = quiet > 60;
-        quiet += 1;
+        let calm = turn > 60;
         if living.is_empty() {
             living.push(recover(&mut broker, &store).map_err(|e| e.to_string())?);
             continue;

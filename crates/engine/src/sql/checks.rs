@@ -98,7 +98,7 @@ pub(super) fn check(
             start(ident.span),
             format!("NOT over `{column}`, which may be NULL: a row without it would not match"),
             format!(
-                "add AND {column} IS NOT NULL, or say what NULL means: {column} IS DISTINCT FROM …, coalesce({column}, …)"
+                "add AND {column} IS NOT NULL, or say what NULL means: ({column} IS DISTINCT FROM …), coalesce({column}, …)"
             ),
         ));
     }
