@@ -66,6 +66,15 @@ impl Groups {
         [word as u64, (word >> 64) as u64]
     }
 
+    /// The group of a key of up to 15 bytes, byte n in bits 8n.
+    #[inline]
+    pub(crate) fn find_short(&self, (bytes, length): (u128, usize)) -> Option<u32> {
+        let word = bytes | (length as u128) << 120;
+        let short = [word as u64, (word >> 64) as u64];
+        let hash = Self::hash(&self.hasher, short);
+        self.table.find(hash, |e| e.short == short).map(|e| e.group)
+    }
+
     #[inline]
     fn hash(hasher: &RandomState, short: [u64; 2]) -> u64 {
         hasher.hash_one(short)
@@ -135,6 +144,12 @@ mod tests {
         for (n, key) in keys.iter().enumerate() {
             assert_eq!(groups.touch(key, 40), Some(n as u32));
             assert_eq!(groups.key(n as u32), key);
+        }
+        for (n, key) in keys.iter().enumerate().take(16) {
+            let mut bytes = [0; 16];
+            bytes[..key.len()].copy_from_slice(key);
+            let short = (u128::from_le_bytes(bytes), key.len());
+            assert_eq!(groups.find_short(short), Some(n as u32));
         }
         // a short key that looks like the head of another is another
         assert_eq!(groups.find(&[0]), None);

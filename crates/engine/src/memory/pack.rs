@@ -59,6 +59,43 @@ pub(crate) fn pack(cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// The same bytes as [`pack`] gives for all cells, in a register: byte n in bits 8n, and
+/// how many. `None` where there are more than 15, or text.
+#[inline]
+pub(crate) fn pack_short(cells: &[Cells<'_>], row: usize) -> Option<(u128, usize)> {
+    let (mut bytes, mut length) = (0_u128, 0_usize);
+    for cell in cells {
+        if length >= 15 {
+            return None;
+        }
+        let (word, more) = if cell.is_null(row) {
+            (u128::from(NULL), 1)
+        } else {
+            match cell.values {
+                Values::Wide(_) => {
+                    let wide = cell.wide(row);
+                    if wide >> 32 != MAPPED >> 32 {
+                        return None;
+                    }
+                    let ip = (wide as u32).swap_bytes();
+                    (u128::from(V4) | u128::from(ip) << 8, 5)
+                }
+                Values::Text(_) => return None,
+                Values::Other => (u128::from(NULL), 1),
+                _ => {
+                    let word = cell.word(row);
+                    let digits = 8 - word.leading_zeros() as usize / 8;
+                    let tag = NUMBER | digits as u8;
+                    (u128::from(tag) | u128::from(word) << 8, 1 + digits)
+                }
+            }
+        };
+        bytes |= word << (8 * length);
+        length += more;
+    }
+    (length <= 15).then_some((bytes, length))
+}
+
 /// Appends a cell of any kind: lists as people read them.
 pub(crate) fn pack_any(
     array: &ArrayRef,
@@ -196,5 +233,86 @@ pub(crate) fn distinct(cells: &Cells<'_>, row: usize) -> Option<u64> {
         Values::Text(_) => Some(hash(cells.text(row).as_bytes())),
         Values::Other => None,
         _ => Some(cells.word(row)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{FixedSizeBinaryArray, Int64Array, StringViewArray, UInt16Array};
+    use std::sync::Arc;
+
+    fn arrays() -> Vec<ArrayRef> {
+        let v4 = |n: u8| {
+            let mut ip = [0; 16];
+            ip[10..].copy_from_slice(&[255, 255, 10, 0, 0, n]);
+            ip
+        };
+        let ips = vec![Some(v4(1).to_vec()), Some([7; 16].to_vec()), None];
+        vec![
+            Arc::new(
+                FixedSizeBinaryArray::try_from_sparse_iter_with_size(ips.into_iter(), 16).unwrap(),
+            ),
+            Arc::new(UInt16Array::from(vec![Some(0), Some(300), None])),
+            Arc::new(Int64Array::from(vec![Some(-1), Some(i64::MAX), None])),
+            Arc::new(StringViewArray::from(vec![Some(""), Some("a text"), None])),
+        ]
+    }
+
+    #[test]
+    fn cells_come_back() {
+        let arrays = arrays();
+        let kinds = [
+            ColumnKind::Ip,
+            ColumnKind::U16,
+            ColumnKind::I64,
+            ColumnKind::Text,
+        ];
+        let shown = |row| {
+            let mut bytes = Vec::new();
+            for array in &arrays {
+                pack(&Cells::of(array), row, &mut bytes);
+            }
+            let mut rest = bytes.as_slice();
+            let values: Vec<String> = kinds
+                .iter()
+                .map(|kind| unpack(cut(&mut rest).unwrap(), *kind).to_string())
+                .collect();
+            assert!(rest.is_empty());
+            values.join(" ")
+        };
+        assert_eq!(shown(0), "10.0.0.1 0 -1 ");
+        assert_eq!(
+            shown(1),
+            format!("707:707:707:707:707:707:707:707 300 {} a text", i64::MAX)
+        );
+        assert_eq!(shown(2), "   ");
+        assert_eq!(cut(&mut [0xff_u8].as_slice()), None, "no cell");
+        assert_eq!(
+            cut(&mut [TEXT, 9, 0, 0, 0, b'x'].as_slice()),
+            None,
+            "cut short"
+        );
+    }
+
+    #[test]
+    fn short_keys_are_the_same_bytes() {
+        let arrays = arrays();
+        for row in 0..3 {
+            for take in 1..4 {
+                let cells: Vec<Cells<'_>> = arrays.iter().take(take).map(Cells::of).collect();
+                let mut bytes = Vec::new();
+                cells.iter().for_each(|c| pack(c, row, &mut bytes));
+                let Some((short, length)) = pack_short(&cells, row) else {
+                    assert!(bytes.len() > 15, "row {row}, {take} cells");
+                    continue;
+                };
+                assert_eq!(
+                    short.to_le_bytes()[..length],
+                    bytes[..],
+                    "row {row}, {take} cells"
+                );
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use super::chunk::{Chunk, Found, Hit};
 use super::groups::{GONE, Groups};
-use super::pack::{cut, distinct, pack, unpack};
+use super::pack::{cut, distinct, pack, pack_short, unpack};
 use super::slots::{Cell, Layout};
 use crate::cells::{Cells, key_of_i64};
 use crate::sql::window::{Span, Windowed};
@@ -68,6 +68,12 @@ impl KeySet {
                 continue;
             };
             if *known == GONE {
+                let short = pack_short(cells, hit.1 as usize);
+                if let Some(group) = short.and_then(|short| self.groups.find_short(short)) {
+                    *known = group;
+                    out.push(group);
+                    continue;
+                }
                 self.scratch.clear();
                 for cell in cells {
                     pack(cell, hit.1 as usize, &mut self.scratch);

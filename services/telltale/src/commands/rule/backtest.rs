@@ -9,7 +9,7 @@ use crate::drive::{self, Source};
 use crate::output::print;
 use crate::{Exit, content};
 use anyhow::{Context as _, Result, bail};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 use tally::Tally;
 use telltale_alert::{Limits, Stage};
@@ -152,17 +152,9 @@ fn inputs(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
                 out.push(path.clone());
             }
         } else {
-            known(path)?;
+            std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
             out.push(path.clone());
         }
     }
     Ok(out)
-}
-
-fn known(path: &Path) -> Result<()> {
-    if path.exists() {
-        Ok(())
-    } else {
-        bail!("there is no {}", path.display())
-    }
 }

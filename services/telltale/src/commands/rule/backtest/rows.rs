@@ -40,7 +40,7 @@ fn times(batch: &RecordBatch) -> &[i64] {
 }
 
 impl Open {
-    fn open(path: &Path) -> Result<(Self, u64)> {
+    fn of(path: &Path) -> Result<(Self, u64)> {
         let name = || path.display();
         let file = File::open(path).with_context(|| format!("cannot read {}", name()))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)
@@ -62,14 +62,14 @@ impl Open {
         };
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let reader = builder.with_batch_size(ROWS).build()?;
-        let mut open = Self {
+        let mut file = Self {
             table,
             path: path.to_owned(),
             reader,
             next: None,
         };
-        open.advance()?;
-        Ok((open, rows))
+        file.advance()?;
+        Ok((file, rows))
     }
 
     fn advance(&mut self) -> Result<()> {
@@ -117,7 +117,7 @@ pub(super) fn read(
     let mut open = Vec::new();
     let mut total = 0;
     for path in paths {
-        let (file, rows) = Open::open(path)?;
+        let (file, rows) = Open::of(path)?;
         total += rows;
         open.push(file);
     }
