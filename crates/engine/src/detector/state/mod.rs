@@ -23,7 +23,8 @@ use arrow_array::{
     StringArray, UInt8Array, UInt64Array,
 };
 use arrow_schema::{DataType, Field, Schema};
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use telltale_schema::{TableBatch, TableId};
 
@@ -260,8 +261,8 @@ impl Detector {
         };
         let mut all: Vec<&Part> = parts.iter().collect();
         all.sort_by_key(rank);
-        let mut taken: HashMap<String, Vec<Arc<Taken>>> = HashMap::new();
-        let mut groups: HashMap<String, Vec<u32>> = HashMap::new();
+        let mut taken: FxHashMap<String, Vec<Arc<Taken>>> = FxHashMap::default();
+        let mut groups: FxHashMap<String, Vec<u32>> = FxHashMap::default();
         for part in all {
             let reading = Reading { part };
             let (head, last) = part.name.rsplit_once('/').unwrap_or(("", &part.name));
@@ -438,7 +439,8 @@ impl Detector {
 }
 
 fn seen_part(seen: &Seen, name: String) -> Option<Part> {
-    let order = in_order(&seen.keys, |_| true);
+    // in the order of their numbers, which restoring keeps
+    let order: Vec<u32> = (0..seen.keys.len() as u32).collect();
     let entries: Vec<&Entry> = order
         .iter()
         .filter_map(|g| seen.entries.get(*g as usize))

@@ -1,13 +1,13 @@
 //! Sequences as parts, and back.
 
-use super::{Detector, Part, Reading, StateError, about, batch, binary, in_order};
+use super::{Detector, Part, Reading, StateError, about, batch, binary};
 use crate::memory::groups::GONE;
 use crate::memory::sequence::{Partial, Sequence, Taken};
 use arrow_array::types::{Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{
     Array as _, ArrayRef, Int64Array, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use telltale_schema::TableId;
 
@@ -17,7 +17,7 @@ impl Detector {
         reading: &Reading<'_>,
         head: &str,
         kind: &str,
-        taken: &mut HashMap<String, Vec<Arc<Taken>>>,
+        taken: &mut FxHashMap<String, Vec<Arc<Taken>>>,
     ) -> Result<bool, StateError> {
         let Some((lane, asked)) = self.place(reading, head)? else {
             return Ok(false);
@@ -39,21 +39,19 @@ impl Detector {
 }
 
 pub(super) fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, out: &mut Vec<Part>) {
-    let order = in_order(&sequence.keys, |g| {
-        sequence
-            .partials
-            .get(g as usize)
-            .is_some_and(|p| !p.is_empty())
+    // in the order of the keys' numbers, which restoring keeps
+    let order = (0..sequence.keys.len() as u32).filter(|g| {
+        let list = sequence.partials.get(*g as usize);
+        list.is_some_and(|p| !p.is_empty())
     });
     let partials: Vec<(u32, &Partial)> = order
-        .iter()
         .flat_map(|g| {
-            let list = sequence.partials.get(*g as usize).into_iter().flatten();
-            list.map(|p| (*g, p))
+            let list = sequence.partials.get(g as usize).into_iter().flatten();
+            list.map(move |p| (g, p))
         })
         .collect();
     // rows that several partials share are written once, each after the one before it
-    let mut known: HashMap<*const Taken, u32> = HashMap::new();
+    let mut known: FxHashMap<*const Taken, u32> = FxHashMap::default();
     let mut all: Vec<(Option<u32>, &Taken)> = Vec::new();
     let mut number = |partial: &'_ Arc<Taken>| -> u32 { write_taken(partial, &mut known) };
     let mut ends: Vec<u32> = Vec::with_capacity(partials.len());
@@ -146,7 +144,7 @@ pub(super) fn sequence_parts(sequence: &Sequence, at: &str, fingerprint: u64, ou
 }
 
 /// Numbers a row and those before it, oldest first.
-fn write_taken(taken: &Arc<Taken>, known: &mut HashMap<*const Taken, u32>) -> u32 {
+fn write_taken(taken: &Arc<Taken>, known: &mut FxHashMap<*const Taken, u32>) -> u32 {
     let mut chain = Vec::new();
     let mut now = Some(taken);
     while let Some(one) = now {
@@ -166,7 +164,7 @@ fn write_taken(taken: &Arc<Taken>, known: &mut HashMap<*const Taken, u32>) -> u3
 /// The numbered rows in the order of their numbers.
 fn collect_taken<'p>(
     partials: &[(&[u8], &'p Partial)],
-    known: &HashMap<*const Taken, u32>,
+    known: &FxHashMap<*const Taken, u32>,
     out: &mut Vec<(Option<u32>, &'p Taken)>,
 ) {
     let mut all: Vec<Option<(Option<u32>, &'p Taken)>> = vec![None; known.len()];

@@ -6,7 +6,8 @@ use crate::memory::window::{KeySet, Was, Window};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, Int64Array, UInt8Array, UInt32Array, UInt64Array};
-use std::collections::{BTreeMap, HashMap};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Detector {
@@ -15,7 +16,7 @@ impl Detector {
         reading: &Reading<'_>,
         head: &str,
         kind: &str,
-        groups: &mut HashMap<String, Vec<u32>>,
+        groups: &mut FxHashMap<String, Vec<u32>>,
     ) -> Result<bool, StateError> {
         let Some((lane, asked)) = self.place(reading, head)? else {
             return Ok(false);
