@@ -425,3 +425,30 @@ fn a_backtest_finds_what_a_replay_finds() {
         Some(3)
     );
 }
+
+/// What a rule remembered is explained: windows beside their threshold, how far a
+/// sequence got, which keys are known.
+#[test]
+fn explain_says_what_a_rule_remembered() {
+    let (capture, site) = (path("demo/plant.pcapng"), path("sites/demo"));
+    let explain = |rule: &str| {
+        let output = telltale(&["rule", "explain", &path(rule), &capture, "--site", &site]);
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = explain("rules/events/looked-wrote-stopped.yaml");
+    assert!(text.contains("step wrote: "), "{text}");
+    assert!(
+        text.contains("1 times looked, wrote, stopped, the last at"),
+        "{text}"
+    );
+    let text = explain("rules/events/error-burst.yaml");
+    assert!(
+        text.contains("held against HAVING count(*) >= 50"),
+        "{text}"
+    );
+    assert!(text.contains("errors 2, objects 1"), "{text}");
+    let text = explain("rules/flow/new-conversation.yaml");
+    assert!(text.contains("keys are known"), "{text}");
+    assert!(!explain("rules/events/plc-stop.yaml").contains("how far it got"));
+}

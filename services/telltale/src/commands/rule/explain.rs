@@ -1,5 +1,7 @@
 //! `telltale rule explain`
 
+mod memory;
+
 use crate::cli::{CaptureArgs, ExplainArgs};
 use crate::config::Config;
 use crate::drive::{self, Source};
@@ -189,6 +191,7 @@ pub fn run(config: &Config, args: &ExplainArgs) -> Result<Exit> {
             )?;
         }
     }
+    out.push_str(&memory::explain(config, &set, &site, &sources)?);
     print(&out)?;
     Ok(Exit::Ok)
 }
