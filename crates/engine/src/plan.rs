@@ -37,6 +37,32 @@ struct Rest {
     slow: bool,
 }
 
+/// A rule of which nothing but one range of one cell is left to be asked: most rules
+/// are, so they are asked without any detour.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quick {
+    low: u64,
+    span: u64,
+    rule: u32,
+    /// Place among the columns that quick rules read.
+    slot: u8,
+    how: How,
+    null: bool,
+}
+
+/// How a quick rule is asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum How {
+    /// It is none.
+    #[default]
+    Not,
+    Inside,
+    Outside,
+}
+
+/// Columns that quick rules read, at most.
+const QUICK: usize = 16;
+
 /// A test of one cell, over a column that is at hand.
 #[derive(Debug)]
 struct Residual {
@@ -88,6 +114,10 @@ pub(crate) struct Plan {
     index: Index,
     /// Of each of `rules`.
     rests: Vec<Rest>,
+    /// Of each of `rules`.
+    quick: Vec<Quick>,
+    /// Slots of the columns that quick rules read.
+    quick_slots: Vec<usize>,
     tests: Vec<Residual>,
     others: Vec<CellTest>,
     trees: Vec<Tree>,
@@ -236,6 +266,7 @@ impl Plan {
             rest.asks = (from_asks, self.asks.len() as u32);
             self.rests.push(rest);
         }
+        self.quick = (0..self.rests.len()).map(|n| self.quick(n)).collect();
         self.slots = (0..types.len())
             .map(|column| self.columns.iter().position(|c| *c == column))
             .collect();
@@ -246,6 +277,37 @@ impl Plan {
         self.shared
             .sort_by_key(|s| (self.atoms.get(s.atom).map(|a| a.test.cost()), s.atom));
         self.scratch.waiting.resize(self.rules.len(), Vec::new());
+    }
+
+    /// What is left of a rule, if it is one range.
+    fn quick(&mut self, rule: usize) -> Quick {
+        let Some(rest) = self.rests.get(rule) else {
+            return Quick::default();
+        };
+        let [test] = part(&self.tests, rest.tests) else {
+            return Quick::default();
+        };
+        let alone = rest.trees.0 == rest.trees.1 && rest.asks.0 == rest.asks.1 && !rest.slow;
+        let Form::Range { low, span, inside } = test.test else {
+            return Quick::default();
+        };
+        let column = usize::from(test.slot);
+        let known = self.quick_slots.iter().position(|s| *s == column);
+        let slot = known.unwrap_or(self.quick_slots.len());
+        if !alone || slot >= QUICK {
+            return Quick::default();
+        }
+        if known.is_none() {
+            self.quick_slots.push(column);
+        }
+        Quick {
+            low,
+            span,
+            rule: rest.rule,
+            slot: slot as u8,
+            how: if inside { How::Inside } else { How::Outside },
+            null: test.null,
+        }
     }
 
     /// A rule's tests of cells, joined where they are of one column.
@@ -331,9 +393,35 @@ impl Plan {
         let (waiting, looks) = (&mut scratch.waiting, &mut self.looks);
         let at_hand = |column: usize| cells.get((*self.slots.get(column)?)?);
         let mut any = false;
+        let quick_cells: Vec<&Cells<'_>> = self
+            .quick_slots
+            .iter()
+            .filter_map(|slot| cells.get(*slot))
+            .collect();
         // row by row: its cells are near by for all the rules that it meets
         self.index.meet(&scratch.walk, |row, rules| {
+            let mut words = [(0_u64, false); QUICK];
+            for (word, cells) in words.iter_mut().zip(&quick_cells) {
+                *word = (cells.word(row), cells.is_null(row));
+            }
             for at in rules {
+                let quick = self.quick.get(*at as usize).copied().unwrap_or_default();
+                if quick.how != How::Not {
+                    let (word, is_null) = words
+                        .get(usize::from(quick.slot))
+                        .copied()
+                        .unwrap_or((0, true));
+                    let inside = word.wrapping_sub(quick.low) <= quick.span;
+                    let passes = if is_null {
+                        quick.null
+                    } else {
+                        inside == (quick.how == How::Inside)
+                    };
+                    if passes {
+                        hit(quick.rule as usize, row);
+                    }
+                    continue;
+                }
                 let Some(rest) = self.rests.get(*at as usize) else {
                     continue;
                 };

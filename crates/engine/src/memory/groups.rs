@@ -94,9 +94,14 @@ impl Groups {
     /// this would be one more.
     #[inline]
     pub(crate) fn touch(&mut self, key: &[u8], most: usize) -> Option<u32> {
-        if let Some(known) = self.find(key) {
-            return Some(known);
+        match self.find(key) {
+            Some(known) => Some(known),
+            None => self.insert(key, most),
         }
+    }
+
+    /// A new group for a key that has none; `None` if there are `most` already.
+    pub(crate) fn insert(&mut self, key: &[u8], most: usize) -> Option<u32> {
         if self.ends.len() >= most.min(GONE as usize) {
             return None;
         }

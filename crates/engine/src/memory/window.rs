@@ -78,7 +78,12 @@ impl KeySet {
                 for cell in cells {
                     pack(cell, hit.1 as usize, &mut self.scratch);
                 }
-                match self.groups.touch(&self.scratch, most) {
+                let made = if short.is_some() {
+                    self.groups.insert(&self.scratch, most)
+                } else {
+                    self.groups.touch(&self.scratch, most)
+                };
+                match made {
                     Some(group) => *known = group,
                     None => self.refused += 1,
                 }
