@@ -528,7 +528,7 @@ fn main() {
             batches: vec![b.clone()],
         })
         .collect();
-    let (mut detector, _) = Detector::compile(&set, &Site::builtin_default(), Config::default());
+    let (mut detector, _) = Detector::compile(&set, &site(), Config::default());
     let begin = Instant::now();
     let mut found = Vec::new();
     for frame in &frames {

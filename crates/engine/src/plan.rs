@@ -398,9 +398,9 @@ impl Plan {
             .iter()
             .filter_map(|slot| cells.get(*slot))
             .collect();
+        let mut words = [(0_u64, false); QUICK];
         // row by row: its cells are near by for all the rules that it meets
         self.index.meet(&scratch.walk, |row, rules| {
-            let mut words = [(0_u64, false); QUICK];
             for (word, cells) in words.iter_mut().zip(&quick_cells) {
                 *word = (cells.word(row), cells.is_null(row));
             }
