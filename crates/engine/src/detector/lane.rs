@@ -3,8 +3,9 @@
 use crate::engine::Engine;
 use crate::memory::Limits;
 use crate::memory::chunk::{Chunk, Found, Hit};
+use crate::memory::keys::KeySet;
 use crate::memory::sequence::Sequence;
-use crate::memory::window::{KeySet, Window};
+use crate::memory::window::Window;
 use std::sync::Arc;
 use telltale_rules::RuleSet;
 

@@ -8,6 +8,7 @@
 pub(crate) mod chunk;
 pub(crate) mod first_seen;
 pub(crate) mod groups;
+pub(crate) mod keys;
 pub(crate) mod pack;
 pub(crate) mod sequence;
 pub(crate) mod slots;

@@ -4,110 +4,20 @@
 //! crosses, once per group and window, and gives the window's totals when it closes.
 //! Any other fires when the window closes.
 
+mod tell;
+
 use super::chunk::{Chunk, Found, Hit};
-use super::groups::{GONE, Groups};
-use super::pack::{cut, distinct, pack, pack_short, unpack};
+use super::groups::GONE;
+use super::keys::{KeySet, SWEEP};
+use super::pack::distinct;
 use super::slots::{Cell, Layout};
 use crate::cells::{Cells, key_of_i64};
 use crate::sql::window::{Span, Windowed};
 use hashbrown::HashTable;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::sync::Arc;
-use telltale_rules::{Finding, Identity, Says};
-use telltale_schema::value::{RowValues, Value};
+use telltale_rules::Says;
 use telltale_schema::{ColumnDef, TableId};
-
-/// Groups that all windows with the same key columns share.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeySet {
-    pub columns: Vec<usize>,
-    pub groups: Groups,
-    /// Rows whose group found no room.
-    pub refused: u64,
-    /// Group of each row of each part of the chunk, where it was asked.
-    of_row: Vec<Vec<u32>>,
-    scratch: Vec<u8>,
-    /// So many groups make it worth looking for those that are out of date.
-    sweep_at: usize,
-}
-
-/// Fewest groups for which a sweep is worth while.
-const SWEEP: usize = 4096;
-
-impl KeySet {
-    pub(crate) fn new(columns: Vec<usize>) -> Self {
-        Self {
-            columns,
-            sweep_at: SWEEP,
-            ..Self::default()
-        }
-    }
-
-    /// A new chunk begins.
-    pub(crate) fn begin(&mut self, chunk: &Chunk) {
-        self.of_row.resize_with(chunk.parts.len(), Vec::new);
-        for (rows, part) in self.of_row.iter_mut().zip(&chunk.parts) {
-            rows.clear();
-            rows.resize(part.batch.batch.num_rows(), GONE);
-        }
-    }
-
-    /// The group of each row, [`GONE`] where there is no room.
-    fn groups(&mut self, hits: &[Hit], cells: &[Cells<'_>], most: usize, out: &mut Vec<u32>) {
-        out.clear();
-        let Some(of_row) = hits
-            .first()
-            .and_then(|hit| self.of_row.get_mut(hit.0 as usize))
-        else {
-            return;
-        };
-        for hit in hits {
-            let Some(known) = of_row.get_mut(hit.1 as usize) else {
-                out.push(GONE);
-                continue;
-            };
-            if *known == GONE {
-                let short = pack_short(cells, hit.1 as usize);
-                if let Some(group) = short.and_then(|short| self.groups.find_short(short)) {
-                    *known = group;
-                    out.push(group);
-                    continue;
-                }
-                self.scratch.clear();
-                for cell in cells {
-                    pack(cell, hit.1 as usize, &mut self.scratch);
-                }
-                let made = if short.is_some() {
-                    self.groups.insert(&self.scratch, most)
-                } else {
-                    self.groups.touch(&self.scratch, most)
-                };
-                match made {
-                    Some(group) => *known = group,
-                    None => self.refused += 1,
-                }
-            }
-            out.push(*known);
-        }
-    }
-
-    /// Is it time to look for groups that are out of date?
-    pub(crate) fn is_due(&self, most: usize) -> bool {
-        self.groups.len() >= self.sweep_at.min(most)
-    }
-
-    /// Forgets groups that no window needs any more; says the new number of each.
-    pub(crate) fn sweep(&mut self, needed: impl Fn(u32) -> bool) -> Vec<u32> {
-        let remap = self.groups.retain(needed);
-        self.sweep_at = (2 * self.groups.len()).max(SWEEP);
-        remap
-    }
-
-    pub(crate) fn bytes(&self) -> usize {
-        self.groups.bytes()
-    }
-}
 
 /// A value of a group, and the newest pane (or session) that it was seen in.
 #[derive(Debug, Clone, Copy)]
@@ -566,98 +476,6 @@ impl Window {
         }
     }
 
-    /// Adds what was worked out to a row.
-    fn describe(&self, row: &mut RowValues, group: u32, from: i64, bounds: (i64, i64)) {
-        let slot = self.slot(group);
-        for (at, aggregate) in self.spec.aggregates.iter().enumerate() {
-            if let Some(alias) = &aggregate.alias {
-                row.add(alias.clone(), self.layout.value(slot, from, at));
-            }
-        }
-        row.add(Arc::from("window_start"), Value::Time(bounds.0));
-        row.add(Arc::from("window_end"), Value::Time(bounds.1));
-    }
-
-    fn identity(&self, key: &[u8], start: i64) -> Identity {
-        let mut text = String::new();
-        for (def, value) in self.key_values(key) {
-            text.push_str(&format!("{}={value}|", def.name));
-        }
-        Identity::Group(format!("{text}{start}"))
-    }
-
-    fn key_values<'k>(
-        &'k self,
-        mut key: &'k [u8],
-    ) -> impl Iterator<Item = (&'static ColumnDef, Value)> + 'k {
-        self.spec
-            .keys
-            .iter()
-            .filter_map(|c| self.columns.get(*c))
-            .map(move |def| {
-                let cell = cut(&mut key).unwrap_or_default();
-                (def, unpack(cell, def.kind))
-            })
-    }
-
-    fn warming(&self, start: i64) -> Option<i64> {
-        (start < self.since).then(|| self.since.saturating_add(self.span()))
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the parts of one finding")]
-    fn fire_row(
-        &self,
-        group: u32,
-        from: i64,
-        bounds: (i64, i64),
-        hit: Hit,
-        keys: &KeySet,
-        chunk: &Chunk,
-        out: &mut Vec<Found>,
-    ) {
-        let key = keys.groups.key(group);
-        let Some(mut found) = chunk.finding(self.rule, hit) else {
-            return;
-        };
-        self.describe(&mut found.finding.row, group, from, bounds);
-        found.finding.identity = self.identity(key, bounds.0);
-        found.finding.warming_until = self.warming(bounds.0);
-        found.key = order_key(key, bounds.0);
-        out.push(found);
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "the parts of one finding")]
-    fn close(
-        &self,
-        group: u32,
-        from: i64,
-        bounds: (i64, i64),
-        says: Says,
-        keys: &KeySet,
-        chunk: &Chunk,
-        out: &mut Vec<Found>,
-    ) {
-        let key = keys.groups.key(group);
-        let table = self.tables.first().copied().unwrap_or(TableId::ALL[0]);
-        let mut row = RowValues::new(table);
-        for (def, value) in self.key_values(key) {
-            row.set(def.name, value);
-        }
-        row.set("event_time", Value::Time(bounds.1));
-        self.describe(&mut row, group, from, bounds);
-        let mut finding = Finding::of_row(self.rule, table, 0, bounds.1, row);
-        finding.identity = self.identity(key, bounds.0);
-        finding.says = says;
-        finding.provisional = says == Says::Fired && chunk.provisional;
-        finding.delayed_by = chunk.passed.map_or(0, |passed| (passed - bounds.1).max(0));
-        finding.warming_until = self.warming(bounds.0);
-        out.push(Found {
-            order: (bounds.1, 0, 0, 0, self.rule),
-            key: order_key(key, bounds.0),
-            finding,
-        });
-    }
-
     /// Forgets distinct values that no open window counts.
     fn sweep_values(&mut self) {
         let (stride, panes) = (self.layout.stride(), self.layout.panes as i64);
@@ -740,11 +558,4 @@ impl Values {
                 Was::place(w.hash, w.group)
             });
     }
-}
-
-/// Groups of one rule at one time come in the order of their keys, then of their windows.
-fn order_key(key: &[u8], start: i64) -> Vec<u8> {
-    let mut out = key.to_vec();
-    out.extend(key_of_i64(start).to_be_bytes());
-    out
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 mod checks;
+pub(crate) mod having;
 pub(crate) mod window;
 
 use crate::provider::Provider;

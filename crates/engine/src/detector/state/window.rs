@@ -2,7 +2,8 @@
 
 use super::{Detector, Part, Reading, StateError, about, batch, binary, in_order, numbers};
 use crate::memory::groups::GONE;
-use crate::memory::window::{KeySet, Was, Window};
+use crate::memory::keys::KeySet;
+use crate::memory::window::{Was, Window};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Int64Type, UInt8Type, UInt32Type, UInt64Type};
 use arrow_array::{Array as _, Int64Array, UInt8Array, UInt32Array, UInt64Array};
