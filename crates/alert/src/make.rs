@@ -243,6 +243,7 @@ pub(crate) fn created(rule: &Rule, site: &Site, finding: &Finding, rule_set: &st
         process_meaning,
         provisional: finding.provisional,
         delayed_by_ns: finding.delayed_by,
+        retimed_by_ns: finding.retimed_by,
         warming_until_ns: finding.warming_until,
         lowered_by: lowered.unwrap_or_default().to_owned(),
         risk: points(rule, severity, lowered.is_some()),

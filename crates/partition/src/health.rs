@@ -41,6 +41,31 @@ impl Health {
         }
     }
 
+    pub(crate) fn ahead(frame: &Frame, by: i64, time_ns: i64) -> Self {
+        Self {
+            code: "TT-RUN-005",
+            site: frame.site.to_string(),
+            sentence: format!(
+                "the clock of the sensor {} is {} s ahead; its times are moved back; set the clock right",
+                frame.sensor,
+                by / 1_000_000_000
+            ),
+            time_ns,
+        }
+    }
+
+    pub(crate) fn right_again(frame: &Frame, time_ns: i64) -> Self {
+        Self {
+            code: "TT-RUN-006",
+            site: frame.site.to_string(),
+            sentence: format!(
+                "the clock of the sensor {} is no longer ahead",
+                frame.sensor
+            ),
+            time_ns,
+        }
+    }
+
     pub(crate) fn refused(why: String, time_ns: i64) -> Self {
         Self {
             code: "TT-RUN-003",

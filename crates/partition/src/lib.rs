@@ -9,6 +9,7 @@
 //! nothing had happened.
 #![forbid(unsafe_code)]
 
+mod clock;
 mod health;
 mod load;
 pub mod owner;
@@ -16,6 +17,7 @@ mod site;
 mod snapshot;
 mod taken;
 
+pub use clock::AHEAD_NS;
 pub use health::Health;
 pub use snapshot::{FORMAT, Manifest, Snapshot, SnapshotError};
 pub use taken::{MAX_EPOCHS, MAX_MISSING, Taken, Verdict};
@@ -43,6 +45,10 @@ pub struct Config {
     pub detector: detector::Config,
     /// Of each site's alerts.
     pub alerts: Limits,
+    /// A sensor whose times are ahead of the log's by more than this (nanoseconds,
+    /// usually [`AHEAD_NS`]) has a wrong clock: its frames are moved back. `None` where
+    /// the log has no clock, as in a replay of captures.
+    pub ahead_ns: Option<i64>,
 }
 
 /// What comes of a record.
@@ -77,6 +83,9 @@ pub struct Counters {
     pub lost: u64,
     /// Control records that changed nothing because they could not.
     pub refused: u64,
+    /// Rows that were moved back because their sensor's clock was ahead.
+    #[serde(default)]
+    pub retimed: u64,
 }
 
 /// The state of one partition.
@@ -196,9 +205,10 @@ impl<L: Library> Partition<L> {
             self.counters.repeated += 1;
             return;
         }
-        run.frame(frame, now, out);
+        let retimed = run.frame(frame, now, out);
         let over = run.over_budget();
         self.counters.frames += 1;
+        self.counters.retimed = self.counters.retimed.saturating_add(retimed);
         match verdict {
             Verdict::Gap(from, to) => {
                 self.counters.gaps = self.counters.gaps.saturating_add(to - from + 1);

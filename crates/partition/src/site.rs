@@ -1,7 +1,8 @@
 //! One site of a partition.
 
+use crate::clock::{Change, Clock};
 use crate::taken::Taken;
-use crate::{Config, Output};
+use crate::{Config, Health, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use telltale_alert::{Alert, Stage};
@@ -9,6 +10,7 @@ use telltale_bus::ContentHash;
 use telltale_engine::Detector;
 use telltale_rules::{Finding, RuleSet, Site};
 use telltale_schema::Frame;
+use telltale_schema::value::Value;
 
 /// State of one site.
 pub(crate) struct SiteRun {
@@ -18,6 +20,8 @@ pub(crate) struct SiteRun {
     pub detector: Detector,
     pub stage: Stage,
     pub taken: BTreeMap<Arc<str>, Taken>,
+    /// Of sensors whose clock is or was wrong.
+    pub clocks: BTreeMap<Arc<str>, Clock>,
     /// Rules that were said to be over their budget.
     pub said_over: BTreeSet<String>,
     config: Config,
@@ -47,35 +51,79 @@ impl SiteRun {
             rules,
             detector,
             taken: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             said_over: BTreeSet::new(),
             config,
         }
     }
 
-    fn tell(&mut self, findings: &[Finding], out: &mut Vec<Output>) {
+    fn tell(&mut self, mut findings: Vec<Finding>, out: &mut Vec<Output>) {
         let mut alerts = Vec::new();
-        for finding in findings {
+        self.mark(&mut findings);
+        for finding in &findings {
             self.stage.push(finding, &mut alerts);
         }
         self.stage.advance(self.detector.watermark(), &mut alerts);
         extend(out, alerts);
     }
 
-    pub(crate) fn frame(&mut self, frame: &Frame, now: i64, out: &mut Vec<Output>) {
+    /// Says of findings on rows that were moved back by how much they were. A finding
+    /// that names no sensor may rest on rows of any.
+    fn mark(&self, findings: &mut [Finding]) {
+        let (Some(bound), false) = (self.config.ahead_ns, self.clocks.is_empty()) else {
+            return;
+        };
+        for finding in findings {
+            let moved = |clock: &Clock| clock.moved(finding.event_time, bound);
+            finding.retimed_by = match finding.row.get("sensor") {
+                Value::Text(sensor) => self.clocks.get(sensor.as_str()).map_or(0, moved),
+                _ => self.clocks.values().map(moved).max().unwrap_or(0),
+            };
+        }
+    }
+
+    /// Takes a frame; returns how many rows were moved back because the sensor's clock is
+    /// ahead.
+    pub(crate) fn frame(&mut self, frame: &Frame, now: i64, out: &mut Vec<Output>) -> u64 {
+        let by = self.ahead(frame, now, out);
+        let moved = (by > 0).then(|| frame.earlier_by(by));
         let mut findings = Vec::new();
-        self.detector.frame(frame, now, &mut findings);
-        self.tell(&findings, out);
+        self.detector
+            .frame(moved.as_ref().unwrap_or(frame), now, &mut findings);
+        self.tell(findings, out);
+        moved.map_or(0, |m| m.rows() as u64)
+    }
+
+    /// By how much the frame's times are to be moved back.
+    fn ahead(&mut self, frame: &Frame, now: i64, out: &mut Vec<Output>) -> i64 {
+        let Some(bound) = self.config.ahead_ns else {
+            return 0;
+        };
+        let newest = frame.newest();
+        if newest.saturating_sub(now) <= bound && !self.clocks.contains_key(&frame.sensor) {
+            return 0;
+        }
+        let clock = self.clocks.entry(frame.sensor.clone()).or_default();
+        let (by, change) = clock.note(newest, now, bound);
+        out.extend(change.map(|change| {
+            Output::Health(match change {
+                Change::Wrong(by) => Health::ahead(frame, by, now),
+                Change::Right => Health::right_again(frame, now),
+            })
+        }));
+        by
     }
 
     pub(crate) fn tick(&mut self, now: i64, out: &mut Vec<Output>) {
         let mut findings = Vec::new();
         self.detector.tick(now, &mut findings);
-        self.tell(&findings, out);
+        self.tell(findings, out);
     }
 
     pub(crate) fn finish(&mut self, out: &mut Vec<Output>) {
         let (mut findings, mut alerts) = (Vec::new(), Vec::new());
         self.detector.finish(&mut findings);
+        self.mark(&mut findings);
         for finding in &findings {
             self.stage.push(finding, &mut alerts);
         }

@@ -5,6 +5,7 @@
 //! held against its hash before Arrow reads it; what has been changed on purpose
 //! together with its manifest is not found out: snapshots are as trusted as the store.
 
+use crate::clock::Clock;
 use crate::site::SiteRun;
 use crate::taken::Taken;
 use crate::{Config, Counters, Library, Output, Partition};
@@ -36,6 +37,8 @@ struct SiteEntry {
     name: String,
     context: Option<String>,
     taken: BTreeMap<String, Taken>,
+    #[serde(default)]
+    clocks: BTreeMap<String, Clock>,
     said_over: BTreeSet<String>,
 }
 
@@ -175,6 +178,11 @@ impl<L: Library> Partition<L> {
                     .iter()
                     .map(|(sensor, taken)| (sensor.to_string(), taken.clone()))
                     .collect(),
+                clocks: run
+                    .clocks
+                    .iter()
+                    .map(|(sensor, clock)| (sensor.to_string(), *clock))
+                    .collect(),
                 said_over: run.said_over.clone(),
             });
         }
@@ -246,6 +254,11 @@ impl<L: Library> Partition<L> {
                 .taken
                 .iter()
                 .map(|(sensor, taken)| (Arc::from(sensor.as_str()), taken.clone()))
+                .collect();
+            run.clocks = entry
+                .clocks
+                .iter()
+                .map(|(sensor, clock)| (Arc::from(sensor.as_str()), *clock))
                 .collect();
             let (mut detector, mut alerts) = (Vec::new(), Vec::new());
             for part in manifest.parts.iter().filter(|p| p.site == entry.name) {

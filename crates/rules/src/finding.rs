@@ -63,6 +63,10 @@ pub struct Finding {
     /// The row came so many nanoseconds after the site's watermark had passed it (a
     /// sensor that came back); 0 for a row in time.
     pub delayed_by: i64,
+    /// The sensor's clock was ahead of the log's by so many nanoseconds, and its times
+    /// were moved back by them; 0 for times as the sensor recorded them. Of the row that
+    /// fired; of the site's sensors the largest where that row names no sensor.
+    pub retimed_by: i64,
     /// The rule had not yet seen a whole window since it was loaded: until then its
     /// values may be too small. Nanoseconds since 1970-01-01 UTC.
     pub warming_until: Option<i64>,
@@ -89,6 +93,7 @@ impl Finding {
             evidence: Vec::new(),
             provisional: false,
             delayed_by: 0,
+            retimed_by: 0,
             warming_until: None,
         }
     }

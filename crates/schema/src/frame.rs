@@ -1,7 +1,9 @@
 //! What travels: all rows of one sensor's flush.
 
 use crate::tables::TableId;
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampNanosecondType;
+use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch};
 use std::sync::Arc;
 
 /// Rows of one table.
@@ -33,6 +35,45 @@ impl Frame {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(|b| b.batch.num_rows()).sum()
+    }
+
+    /// Newest time in it: of its rows or its watermark.
+    #[must_use]
+    pub fn newest(&self) -> i64 {
+        let columns = self.batches.iter().flat_map(|b| b.batch.columns());
+        let times = columns.filter_map(|c| c.as_primitive_opt::<TimestampNanosecondType>());
+        times
+            .flat_map(|t| t.values().iter().copied())
+            .fold(self.watermark, i64::max)
+    }
+
+    /// The same frame, all its times so many nanoseconds earlier.
+    #[must_use]
+    pub fn earlier_by(&self, ns: i64) -> Self {
+        let moved = |column: &ArrayRef| -> ArrayRef {
+            match column.as_primitive_opt::<TimestampNanosecondType>() {
+                None => column.clone(),
+                Some(times) => {
+                    let moved: PrimitiveArray<TimestampNanosecondType> =
+                        times.unary(|t| t.saturating_sub(ns));
+                    Arc::new(moved.with_timezone_opt(times.timezone()))
+                }
+            }
+        };
+        let batches = self.batches.iter().map(|b| {
+            let columns = b.batch.columns().iter().map(moved).collect();
+            // as many columns of as many rows and of the same types
+            let batch = RecordBatch::try_new(b.batch.schema(), columns);
+            TableBatch {
+                table: b.table,
+                batch: batch.unwrap_or_else(|_| b.batch.clone()),
+            }
+        });
+        Self {
+            batches: batches.collect(),
+            watermark: self.watermark.saturating_sub(ns),
+            ..self.clone()
+        }
     }
 
     /// The batch of one table.

@@ -1,6 +1,6 @@
 //! The alert's own JSON: the names of the proto, times as RFC 3339.
 
-use super::record;
+use super::{record, time_quality};
 use crate::v1::{Alert, Entity};
 use serde_json::{Map, Value, json};
 use telltale_schema::value::time_text;
@@ -75,6 +75,8 @@ pub fn json(alert: &Alert) -> Value {
         "summarises": alert.summarises,
         "provisional": alert.provisional,
         "delayed_by_ns": alert.delayed_by_ns,
+        "time_quality": time_quality(alert),
+        "retimed_by_ns": alert.retimed_by_ns,
         "warming_until": alert.warming_until_ns.map(time_text),
         "lowered_by": alert.lowered_by,
         "risk": alert.risk,

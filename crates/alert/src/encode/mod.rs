@@ -19,5 +19,15 @@ pub(crate) fn record(alert: &Alert) -> &'static str {
     }
 }
 
+/// Where the alert's times come from: `recorded` by the sensor, or `re-timed` because its
+/// clock was ahead of the log's.
+pub(crate) fn time_quality(alert: &Alert) -> &'static str {
+    if alert.retimed_by_ns > 0 {
+        "re-timed"
+    } else {
+        "recorded"
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,8 @@
 //! OCSF 1.8.0 Detection Finding (class 2004). OT fields that OCSF has no place
 //! for stand in `unmapped`.
 
-use crate::v1::{Alert, Entity, RecordKind};
+use super::time_quality;
+use crate::v1::{Alert, Entity, RecordKind, Scope};
 use serde_json::{Map, Value, json};
 
 fn device(entity: &Entity) -> Value {
@@ -19,6 +20,26 @@ fn device(entity: &Entity) -> Value {
         }
     }
     map.into()
+}
+
+/// What OCSF has no place for.
+fn unmapped(alert: &Alert, scope: &Scope, target: &Entity) -> Value {
+    json!({
+        "site": scope.site,
+        "sensor": scope.sensor,
+        "segment": scope.segment,
+        "correlation_key": alert.correlation_key,
+        "iec62443": alert.iec62443,
+        "process_meaning": alert.process_meaning,
+        "purdue_level": target.level,
+        "severity_score": alert.severity,
+        "provisional": alert.provisional,
+        "delayed_by_ns": alert.delayed_by_ns,
+        "time_quality": time_quality(alert),
+        "retimed_by_ns": alert.retimed_by_ns,
+        "warming_until": alert.warming_until_ns.map(telltale_schema::value::time_text),
+        "lowered_by": alert.lowered_by,
+    })
 }
 
 /// One object.
@@ -146,20 +167,7 @@ pub fn ocsf(alert: &Alert) -> Value {
         "evidences": evidences,
         "observables": observables,
         "remediation": {"desc": alert.response.join("\n")},
-        "unmapped": {
-            "site": scope.site,
-            "sensor": scope.sensor,
-            "segment": scope.segment,
-            "correlation_key": alert.correlation_key,
-            "iec62443": alert.iec62443,
-            "process_meaning": alert.process_meaning,
-            "purdue_level": target.level,
-            "severity_score": alert.severity,
-            "provisional": alert.provisional,
-            "delayed_by_ns": alert.delayed_by_ns,
-            "warming_until": alert.warming_until_ns.map(telltale_schema::value::time_text),
-            "lowered_by": alert.lowered_by,
-        },
+        "unmapped": unmapped(alert, &scope, &target),
     });
     if !related.is_empty()
         && let Some(info) = out.get_mut("finding_info").and_then(Value::as_object_mut)

@@ -27,6 +27,12 @@ fn notes(alert: &Alert, time: &impl Fn(i64) -> String) -> Vec<String> {
         let late = duration(alert.delayed_by_ns);
         out.push(format!("known {late} late: the sensor had been away"));
     }
+    if alert.retimed_by_ns > 0 {
+        let ahead = duration(alert.retimed_by_ns);
+        out.push(format!(
+            "times moved back by {ahead}: the sensor's clock was ahead"
+        ));
+    }
     if let Some(until) = alert.warming_until_ns {
         let until = time(until);
         out.push(format!(
