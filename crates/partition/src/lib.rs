@@ -29,6 +29,7 @@ use telltale_alert::{Alert, Limits, Stage};
 use telltale_bus::{Command, CommandKind, ContentHash, Control, Record};
 use telltale_engine::{Detector, detector};
 use telltale_rules::{RuleSet, Site};
+use telltale_schema::TableBatch;
 
 /// Where rule sets and site content are found by the hashes that control records name.
 pub trait Library {
@@ -66,6 +67,22 @@ pub enum Output {
         /// Why.
         why: String,
     },
+    /// Rows older than their own sensor's watermark: only rules of single rows have seen
+    /// them. They go to a place of their own, to be looked at or run again.
+    Late(Box<Late>),
+}
+
+/// Late rows of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Late {
+    /// Name of the site.
+    pub site: Arc<str>,
+    /// Name of the sensor.
+    pub sensor: Arc<str>,
+    /// Spool of the sensor, and number of the frame in it.
+    pub frame: (u64, u64),
+    /// The rows of one table, oldest first.
+    pub rows: TableBatch,
 }
 
 /// What a partition did.
@@ -83,6 +100,9 @@ pub struct Counters {
     pub lost: u64,
     /// Control records that changed nothing because they could not.
     pub refused: u64,
+    /// Rows older than their own sensor's watermark.
+    #[serde(default)]
+    pub late: u64,
     /// Rows that were moved back because their sensor's clock was ahead.
     #[serde(default)]
     pub retimed: u64,
@@ -206,8 +226,19 @@ impl<L: Library> Partition<L> {
             return;
         }
         let retimed = run.frame(frame, now, out);
+        let mut late = 0_u64;
+        for rows in run.detector.take_late() {
+            late = late.saturating_add(rows.batch.num_rows() as u64);
+            out.push(Output::Late(Box::new(Late {
+                site: frame.site.clone(),
+                sensor: frame.sensor.clone(),
+                frame: (epoch, frame.seq),
+                rows,
+            })));
+        }
         let over = run.over_budget();
         self.counters.frames += 1;
+        self.counters.late = self.counters.late.saturating_add(late);
         self.counters.retimed = self.counters.retimed.saturating_add(retimed);
         match verdict {
             Verdict::Gap(from, to) => {

@@ -308,6 +308,15 @@ impl Output {
         match self {
             Self::Alert(alert) => format!("{} {} {}", alert.id, alert.record, alert.count),
             Self::Health(health) => format!("{} {}", health.code, health.sentence),
+            Self::Late(late) => format!(
+                "late {} {} {} {}: {} rows of {}",
+                late.site,
+                late.sensor,
+                late.frame.0,
+                late.frame.1,
+                late.rows.batch.num_rows(),
+                late.rows.table.def().name
+            ),
             Self::Quarantine { rule, why } => format!("quarantine {rule} {why}"),
         }
     }

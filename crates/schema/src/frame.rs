@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, PrimitiveArray, RecordBatch};
 use std::sync::Arc;
 
 /// Rows of one table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TableBatch {
     /// Which table.
     pub table: TableId,

@@ -108,6 +108,7 @@ impl Detector {
         }
         if let Some(late) = late {
             self.counters.late += late.batch.num_rows() as u64;
+            self.late.push(late.clone());
             self.late(late, out);
         }
     }

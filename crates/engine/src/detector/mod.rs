@@ -28,7 +28,7 @@ use lane::Lane;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use telltale_rules::{Diagnostic, Finding, RuleSet, Site};
-use telltale_schema::Frame;
+use telltale_schema::{Frame, TableBatch};
 
 /// Settings of a detector.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +86,8 @@ pub struct Detector {
     sensors: BTreeMap<Arc<str>, Sensor>,
     held: Vec<Held>,
     held_bytes: usize,
+    /// Late rows of the last frame.
+    late: Vec<TableBatch>,
     watermark: i64,
     /// Time of the log.
     now: i64,
@@ -131,6 +133,7 @@ impl Detector {
             sensors: BTreeMap::new(),
             held: Vec::new(),
             held_bytes: 0,
+            late: Vec::new(),
             watermark: i64::MIN,
             now: i64::MIN,
             main,
@@ -161,6 +164,7 @@ impl Detector {
         self.sensors.clear();
         self.held.clear();
         self.held_bytes = 0;
+        self.late.clear();
         self.watermark = i64::MIN;
         self.now = i64::MIN;
         self.counters = Counters::default();
@@ -209,6 +213,7 @@ impl Detector {
     /// is no clock). Findings go to `out`, in order.
     pub fn frame(&mut self, frame: &Frame, now: i64, out: &mut Vec<Finding>) {
         self.now = self.now.max(now);
+        self.late.clear();
         let before = self
             .sensors
             .get(&frame.sensor)
@@ -223,6 +228,12 @@ impl Detector {
         sensor.watermark = sensor.watermark.max(frame.watermark);
         sensor.heard = self.now;
         self.advance(out);
+    }
+
+    /// Late rows of the last frame, in the order of their times: windows and sequences
+    /// have not seen them. Takes them out; the next frame drops what was not taken.
+    pub fn take_late(&mut self) -> Vec<TableBatch> {
+        std::mem::take(&mut self.late)
     }
 
     /// The log's clock says this time, and nothing came.

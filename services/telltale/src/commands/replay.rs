@@ -13,7 +13,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use telltale_alert::{Alert, Limits, Stage, encode};
-use telltale_bus::{ContentHash, Control, Record, SensorFrame};
+use telltale_bus::{Command, CommandKind, ContentHash, Control, Record, SensorFrame};
 use telltale_engine::Engine;
 use telltale_partition::{Library, Output, Partition};
 use telltale_rules::{Diagnostic, RuleSet, Severity, Site};
@@ -59,8 +59,7 @@ impl Replay<'_> {
         let mut fresh = Vec::new();
         let mut detect = |frame: Frame, out: &mut dyn Write| -> Result<()> {
             let record = Record::Frame(SensorFrame { epoch: 0, frame });
-            partition.step(offset, 0, &record, &mut fresh);
-            offset += 1;
+            follow(&mut partition, &mut offset, &record, &mut fresh);
             self.take(&mut fresh, &mut kept, out)
         };
         let ran = if self.threads < 2 {
@@ -157,6 +156,8 @@ impl Replay<'_> {
                 Output::Quarantine { rule, why } => {
                     eprintln!("telltale: the rule {rule} is over its budget: {why}");
                 }
+                // counted in the summary
+                Output::Late(_) => {}
             }
         }
         self.write(&alerts, out)?;
@@ -251,6 +252,33 @@ fn begin(rules: RuleSet, site: &Site, limits: Limits) -> Partition<Given> {
         partition.step(offset, 0, &Record::Control(control), &mut none);
     }
     partition
+}
+
+/// Takes a record, and what an owner of the partition appends because of it: a rule that
+/// is over its budget is quarantined.
+fn follow(
+    partition: &mut Partition<Given>,
+    offset: &mut u64,
+    record: &Record,
+    out: &mut Vec<Output>,
+) {
+    partition.step(*offset, 0, record, out);
+    *offset += 1;
+    let over: Vec<Record> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Quarantine { rule, why } => Some(Command {
+                kind: CommandKind::QuarantineRule,
+                args: vec![rule.clone(), why.clone()],
+            }),
+            _ => None,
+        })
+        .map(|command| Record::Control(Control::Command(command)))
+        .collect();
+    for record in &over {
+        partition.step(*offset, 0, record, out);
+        *offset += 1;
+    }
 }
 
 /// Captures to alerts.
