@@ -19,7 +19,7 @@ mod taken;
 
 pub use clock::AHEAD_NS;
 pub use health::Health;
-pub use snapshot::{FORMAT, Manifest, Snapshot, SnapshotError};
+pub use snapshot::{FORMAT, Frozen, Manifest, Snapshot, SnapshotError};
 pub use taken::{MAX_EPOCHS, MAX_MISSING, Taken, Verdict};
 
 use site::SiteRun;

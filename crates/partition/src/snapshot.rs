@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use telltale_bus::ContentHash;
-use telltale_engine::detector::Part;
+use telltale_engine::detector::{self, Part};
 use telltale_rules::{RuleSet, Site};
 
 /// Version of the form of snapshots.
@@ -147,30 +147,18 @@ impl<L: Library> Partition<L> {
     /// # Errors
     /// When a part cannot be written as Arrow, which no state is known to bring about.
     pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
-        let mut parts = BTreeMap::new();
-        let mut entries = Vec::new();
-        let mut sites = Vec::new();
+        self.freeze()?.into_snapshot()
+    }
+
+    /// The same in two steps: this one is quick, and the partition goes on; another
+    /// thread makes a snapshot of it.
+    ///
+    /// # Errors
+    /// As [`Partition::snapshot`].
+    pub fn freeze(&self) -> Result<Frozen, SnapshotError> {
+        let mut sites = Vec::with_capacity(self.sites.len());
         for (name, run) in &self.sites {
-            let mut add = |of: &str, part: String, about, rows: &RecordBatch| {
-                let bytes = to_bytes(rows)?;
-                let hash = blake3::hash(&bytes).to_hex().to_string();
-                entries.push(PartEntry {
-                    site: name.to_string(),
-                    of: of.to_owned(),
-                    name: part,
-                    about,
-                    hash: hash.clone(),
-                });
-                parts.insert(hash, bytes);
-                Ok::<(), SnapshotError>(())
-            };
-            for part in run.detector.parts() {
-                add("detector", part.name, part.about, &part.rows)?;
-            }
-            for (n, rows) in run.stage.take_state()?.iter().enumerate() {
-                add("alerts", n.to_string(), BTreeMap::new(), rows)?;
-            }
-            sites.push(SiteEntry {
+            let entry = SiteEntry {
                 name: name.to_string(),
                 context: run.context.map(|c| c.to_string()),
                 taken: run
@@ -184,9 +172,10 @@ impl<L: Library> Partition<L> {
                     .map(|(sensor, clock)| (sensor.to_string(), *clock))
                     .collect(),
                 said_over: run.said_over.clone(),
-            });
+            };
+            sites.push((entry, run.detector.freeze(), run.stage.take_state()?));
         }
-        Ok(Snapshot {
+        Ok(Frozen {
             manifest: Manifest {
                 format: FORMAT,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -195,10 +184,10 @@ impl<L: Library> Partition<L> {
                 rules: self.rules_hash.map(|h| h.to_string()),
                 quarantined: self.quarantined.clone(),
                 counters: self.counters,
-                sites,
-                parts: entries,
+                sites: Vec::new(),
+                parts: Vec::new(),
             },
-            parts,
+            sites,
         })
     }
 
@@ -279,6 +268,46 @@ impl<L: Library> Partition<L> {
             partition.sites.insert(Arc::from(entry.name.as_str()), run);
         }
         Ok(partition)
+    }
+}
+
+/// State of a partition at some time, whatever the partition has taken since.
+pub struct Frozen {
+    manifest: Manifest,
+    sites: Vec<(SiteEntry, detector::Frozen, Vec<RecordBatch>)>,
+}
+
+impl Frozen {
+    /// The state as parts with their hashes.
+    ///
+    /// # Errors
+    /// When a part cannot be written as Arrow, which no state is known to bring about.
+    pub fn into_snapshot(self) -> Result<Snapshot, SnapshotError> {
+        let mut manifest = self.manifest;
+        let mut parts = BTreeMap::new();
+        for (site, detector, alerts) in self.sites {
+            let mut add = |of: &str, name: String, about, rows: &RecordBatch| {
+                let bytes = to_bytes(rows)?;
+                let hash = blake3::hash(&bytes).to_hex().to_string();
+                manifest.parts.push(PartEntry {
+                    site: site.name.clone(),
+                    of: of.to_owned(),
+                    name,
+                    about,
+                    hash: hash.clone(),
+                });
+                parts.insert(hash, bytes);
+                Ok::<(), SnapshotError>(())
+            };
+            for part in detector.into_parts() {
+                add("detector", part.name, part.about, &part.rows)?;
+            }
+            for (n, rows) in alerts.iter().enumerate() {
+                add("alerts", n.to_string(), BTreeMap::new(), rows)?;
+            }
+            manifest.sites.push(site);
+        }
+        Ok(Snapshot { manifest, parts })
     }
 }
 

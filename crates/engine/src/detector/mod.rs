@@ -18,7 +18,7 @@ mod lane;
 mod run;
 mod state;
 
-pub use state::{FORMAT, Part, Restored, StateError};
+pub use state::{FORMAT, Frozen, Part, Restored, StateError};
 
 use crate::engine::{Engine, NotApplicable};
 use crate::memory::Limits;

@@ -22,34 +22,48 @@ struct Entry {
 pub(crate) struct Groups {
     table: HashTable<Entry>,
     hasher: RandomState,
+    keys: Keys,
+}
+
+/// Keys by their numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+}
+
+impl Keys {
+    /// The key of a group.
+    pub(crate) fn key(&self, group: u32) -> &[u8] {
+        let at = group as usize;
+        let from = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied();
+        let to = self.ends.get(at).copied().unwrap_or_default();
+        self.bytes.get(from.unwrap_or(0)..to).unwrap_or_default()
+    }
 }
 
 /// Bytes of a key that the table itself holds.
 const SHORT: usize = 15;
 
-fn slice<'b>(bytes: &'b [u8], ends: &[usize], group: u32) -> &'b [u8] {
-    let at = group as usize;
-    let from = at.checked_sub(1).and_then(|b| ends.get(b)).copied();
-    let to = ends.get(at).copied().unwrap_or_default();
-    bytes.get(from.unwrap_or(0)..to).unwrap_or_default()
-}
-
 impl Groups {
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.keys.ends.len()
     }
 
     /// The key of a group.
     pub(crate) fn key(&self, group: u32) -> &[u8] {
-        slice(&self.bytes, &self.ends, group)
+        self.keys.key(group)
+    }
+
+    /// The keys without the table that finds them.
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Bytes that the keys take, tables included.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.capacity()
-            + self.ends.capacity() * size_of::<usize>()
+        self.keys.bytes.capacity()
+            + self.keys.ends.capacity() * size_of::<usize>()
             + self.table.capacity() * (size_of::<Entry>() + 1)
     }
 
@@ -102,12 +116,12 @@ impl Groups {
 
     /// A new group for a key that has none; `None` if there are `most` already.
     pub(crate) fn insert(&mut self, key: &[u8], most: usize) -> Option<u32> {
-        if self.ends.len() >= most.min(GONE as usize) {
+        if self.keys.ends.len() >= most.min(GONE as usize) {
             return None;
         }
-        let group = self.ends.len() as u32;
-        self.bytes.extend_from_slice(key);
-        self.ends.push(self.bytes.len());
+        let group = self.keys.ends.len() as u32;
+        self.keys.bytes.extend_from_slice(key);
+        self.keys.ends.push(self.keys.bytes.len());
         let short = self.short(key);
         let hasher = &self.hasher;
         self.table
@@ -121,10 +135,10 @@ impl Groups {
     pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {
         let old = std::mem::take(self);
         self.hasher = old.hasher;
-        (0..old.ends.len() as u32)
+        (0..old.keys.ends.len() as u32)
             .map(|group| {
                 if keep(group) {
-                    let key = slice(&old.bytes, &old.ends, group);
+                    let key = old.keys.key(group);
                     self.touch(key, GONE as usize).unwrap_or(GONE)
                 } else {
                     GONE

@@ -14,7 +14,6 @@ use super::lane::Lane;
 use super::{Detector, Sensor};
 use crate::memory::first_seen::{Entry, Seen, Standing};
 use crate::memory::groups::{GONE, Groups};
-use crate::memory::sequence::Taken;
 use arrow_array::builder::BinaryBuilder;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{ArrowPrimitiveType, Int64Type, UInt8Type, UInt64Type};
@@ -150,11 +149,37 @@ impl<'p> Reading<'p> {
     }
 }
 
+/// What a detector remembered at some time, whatever it has seen since.
+pub struct Frozen {
+    parts: Vec<Part>,
+    sequences: Vec<sequence::Frozen>,
+}
+
+impl Frozen {
+    /// All that was remembered, as parts. It takes a while, and no detector waits for it.
+    #[must_use]
+    pub fn into_parts(self) -> Vec<Part> {
+        let mut out = self.parts;
+        for sequence in self.sequences {
+            sequence.parts(&mut out);
+        }
+        out
+    }
+}
+
 impl Detector {
     /// All that is remembered. Groups that no window needs any more are left out.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
+        self.freeze().into_parts()
+    }
+
+    /// The same, quickly: what is shared or can be copied at once is made into parts
+    /// later, by another thread while the detector goes on.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen {
         let mut out = Vec::new();
+        let mut sequences = Vec::new();
         self.sensors_part(&mut out);
         for (n, held) in self.held.iter().enumerate() {
             out.push(Part {
@@ -189,10 +214,13 @@ impl Detector {
             }
             for (asked, sequence) in &lane.sequences {
                 let at = format!("{name}/{}", self.rule_of(*asked));
-                sequence::sequence_parts(sequence, &at, self.fingerprint(*asked), &mut out);
+                sequences.push(sequence::freeze(sequence, at, self.fingerprint(*asked)));
             }
         }
-        out
+        Frozen {
+            parts: out,
+            sequences,
+        }
     }
 
     pub(super) fn rule_of(&self, asked: usize) -> String {
@@ -261,7 +289,6 @@ impl Detector {
         };
         let mut all: Vec<&Part> = parts.iter().collect();
         all.sort_by_key(rank);
-        let mut taken: FxHashMap<String, Vec<Arc<Taken>>> = FxHashMap::default();
         let mut groups: FxHashMap<String, Vec<u32>> = FxHashMap::default();
         for part in all {
             let reading = Reading { part };
@@ -273,9 +300,7 @@ impl Detector {
                 (_, "groups" | "values" | "open") => {
                     self.restore_window(&reading, head, last, &mut groups)?
                 }
-                (_, "partials" | "taken") => {
-                    self.restore_sequence(&reading, head, last, &mut taken)?
-                }
+                (_, "partials" | "taken") => self.restore_sequence(&reading, head, last)?,
                 _ => return Err(reading.wrong("there is no such part")),
             };
             if known {

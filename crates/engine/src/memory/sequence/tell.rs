@@ -2,40 +2,40 @@
 
 use super::super::chunk::{Chunk, Found, Hit};
 use super::super::pack::{cut, unpack};
-use super::{Partial, Sequence, Step, Taken};
+use super::Sequence;
+use super::lists::Partial;
+use super::steps::Step;
+use super::taken::Head;
 use std::sync::Arc;
 use telltale_rules::{EvidenceRow, Finding, Identity};
 use telltale_schema::ColumnKind;
 use telltale_schema::value::{RowValues, Value};
 
 impl Sequence {
-    fn rows<'p>(&'p self, partial: &'p Partial) -> Vec<(&'p Step, &'p Taken, RowValues)> {
+    fn rows(&self, partial: &Partial) -> Vec<(&Step, &Head, RowValues)> {
         let mut all = Vec::new();
-        let mut taken = Some(&partial.taken);
-        while let Some(now) = taken {
-            if let Some(step) = self.steps.get(usize::from(now.step)) {
-                let mut row = RowValues::new(now.table);
-                let mut bytes = &*now.cells;
-                for column in &step.kept {
-                    let (Some(cell), Some(def)) = (cut(&mut bytes), step.columns.get(*column))
-                    else {
-                        break;
-                    };
-                    let kind = match def.kind {
-                        ColumnKind::ListF64 | ColumnKind::ListU32 => ColumnKind::Text,
-                        kind => kind,
-                    };
-                    row.set_at(*column, unpack(cell, kind));
-                }
-                all.push((step, &**now, row));
+        for (_, head, mut bytes) in self.taken.chain(partial.taken) {
+            let Some(step) = self.steps.get(usize::from(head.step)) else {
+                continue;
+            };
+            let mut row = RowValues::new(head.table);
+            for column in &step.kept {
+                let (Some(cell), Some(def)) = (cut(&mut bytes), step.columns.get(*column)) else {
+                    break;
+                };
+                let kind = match def.kind {
+                    ColumnKind::ListF64 | ColumnKind::ListU32 => ColumnKind::Text,
+                    kind => kind,
+                };
+                row.set_at(*column, unpack(cell, kind));
             }
-            taken = now.before.as_ref();
+            all.push((step, head, row));
         }
         all.reverse();
         all
     }
 
-    fn evidence(rows: &[(&Step, &Taken, RowValues)]) -> Vec<EvidenceRow> {
+    fn evidence(rows: &[(&Step, &Head, RowValues)]) -> Vec<EvidenceRow> {
         rows.iter()
             .map(|(step, taken, row)| EvidenceRow {
                 step: step.name.clone(),
@@ -46,7 +46,7 @@ impl Sequence {
             .collect()
     }
 
-    fn identity(rows: &[(&Step, &Taken, RowValues)]) -> Identity {
+    fn identity(rows: &[(&Step, &Head, RowValues)]) -> Identity {
         let of = |row: &RowValues| {
             ["sensor", "flow_id", "flow_ordinal", "event_time"]
                 .map(|c| row.get(c).to_string())
