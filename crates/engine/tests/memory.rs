@@ -17,7 +17,7 @@ mod naive;
 use proptest::prelude::*;
 use serde_json::json;
 use telltale_engine::Detector;
-use telltale_engine::detector::Config;
+use telltale_engine::detector::{Config, Counters};
 use telltale_rules::{Finding, RuleSet, Site};
 use telltale_schema::value::{RowDefaults, RowValues, batch, row_from_json};
 use telltale_schema::{Frame, TableId};
@@ -224,23 +224,46 @@ pub fn shown(set: &RuleSet, f: &Finding) -> String {
 }
 
 pub fn run(set: &RuleSet, frames: &[Frame], cuts: &[bool]) -> Vec<String> {
-    let mut detector = detector(set);
+    let (found, counters) = run_with(Config::default(), set, frames, cuts);
+    assert_eq!((counters.late, counters.caught_up), (0, 0));
+    found
+}
+
+/// The same with other bounds; and what was counted.
+fn run_with(
+    config: Config,
+    set: &RuleSet,
+    frames: &[Frame],
+    cuts: &[bool],
+) -> (Vec<String>, Counters) {
+    let begin = || {
+        let (detector, found) = Detector::compile(set, &Site::builtin_default(), config);
+        assert!(found.is_empty(), "{}", found[0]);
+        detector
+    };
+    let mut detector = begin();
     let mut out = Vec::new();
     let mut cuts = cuts.iter().cycle();
     for frame in frames {
         detector.frame(frame, 0, &mut out);
         if *cuts.next().unwrap_or(&false) {
             let parts = detector.parts();
-            detector = self::detector(set);
+            detector = begin();
             let restored = detector.restore(&parts).unwrap();
             assert!(restored.left.is_empty(), "{:?}", restored.left);
-            assert_eq!(detector.parts(), parts, "state put back is the same state");
+            let again = detector.parts();
+            let names = |all: &[telltale_engine::detector::Part]| {
+                all.iter().map(|p| p.name.clone()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&again), names(&parts));
+            for (again, part) in again.iter().zip(&parts) {
+                assert_eq!(again, part, "state put back is the same state");
+            }
         }
     }
     detector.finish(&mut out);
-    assert_eq!(detector.counters().late, 0);
-    assert_eq!(detector.counters().caught_up, 0);
-    out.iter().map(|f| shown(set, f)).collect()
+    let counters = detector.counters();
+    (out.iter().map(|f| shown(set, f)).collect(), counters)
 }
 
 fn window_body(which: usize, size: i64, slide: i64, least: u32) -> String {
@@ -306,6 +329,30 @@ proptest! {
         let scattered = scattered(&all, &jitter, &sizes, &turns);
         prop_assert_eq!(&run(&set, &scattered, &[]), &reference);
         prop_assert_eq!(&run(&set, &scattered, &cuts), &reference);
+    }
+
+    /// What finds no room depends on the rows alone, not on when state was put back.
+    #[test]
+    fn bounds_are_the_same_after_a_restart(
+        all in prop::collection::vec(given(), 1..120),
+        windows in prop::collection::vec(window(), 1..3),
+        sequences in prop::collection::vec(naive::sequence(), 1..3),
+        sizes in prop::collection::vec(1..12_usize, 1..9),
+        turns in prop::collection::vec(any::<bool>(), 1..9),
+        cuts in prop::collection::vec(any::<bool>(), 1..9),
+        groups in 1..12_usize, keys in 1..5_usize, partials in 1..4_usize,
+    ) {
+        let mut bodies = windows;
+        bodies.extend(sequences.iter().map(naive::Form::body));
+        bodies.push("sql: |\n  SELECT * FROM modbus WHERE direction = 'request' AND first_seen(client_ip, unit_id, ttl => '9 s', learn => '15 s')".to_owned());
+        let set = rules(&bodies);
+        let mut config = Config::default();
+        config.limits = telltale_engine::Limits { groups, first_seen: keys, sequences: keys, partials };
+        let frames = scattered(&all, &[0], &sizes, &turns);
+        let (reference, counted) = run_with(config, &set, &frames, &[]);
+        let (found, again) = run_with(config, &set, &frames, &cuts);
+        prop_assert_eq!(found, reference);
+        prop_assert_eq!(again, counted);
     }
 
     /// Windows find what a plain description of them finds.

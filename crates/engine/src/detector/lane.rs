@@ -17,6 +17,8 @@ pub(crate) struct Lane {
     /// With the number of what its first step asks.
     pub sequences: Vec<(usize, Sequence)>,
     rules: Arc<RuleSet>,
+    /// No timer up to here is left.
+    pub until: i64,
 }
 
 /// Columns of a step's rows that a rule's texts speak of.
@@ -61,6 +63,7 @@ impl Lane {
             windows: Vec::new(),
             sequences: Vec::new(),
             rules: rules.clone(),
+            until: i64::MIN,
         };
         for stateful in engine.stateful() {
             let Some(rule) = rules.rules.get(stateful.rule) else {
@@ -120,6 +123,10 @@ impl Lane {
         limits: Limits,
         out: &mut Vec<Found>,
     ) {
+        let rows = chunk.parts.iter().map(|p| p.batch.batch.num_rows()).sum();
+        let now = self.until;
+        self.sweep(now, |keys| keys.is_tight(rows, now, limits.groups));
+        self.until = chunk.until;
         for keys in &mut self.key_sets {
             keys.begin(chunk);
         }
@@ -137,7 +144,7 @@ impl Lane {
             merge(chunk, hits, *first, sequence.steps.len(), &mut merged);
             sequence.run(chunk, &merged, limits, out);
         }
-        self.sweep(chunk, limits);
+        self.sweep(chunk.until, KeySet::is_due);
     }
 
     /// Rows of a sensor that was away: what they disprove is taken back.
@@ -176,16 +183,15 @@ impl Lane {
         }
     }
 
-    fn sweep(&mut self, chunk: &Chunk, limits: Limits) {
+    fn sweep(&mut self, now: i64, due: impl Fn(&KeySet) -> bool) {
         for (at, keys) in self.key_sets.iter_mut().enumerate() {
-            if !keys.is_due(limits.groups) {
+            if !due(keys) {
                 continue;
             }
             let windows = &self.windows;
-            let remap = keys.sweep(|group| {
-                let mut of_set = windows.iter().map(|w| &w.1).filter(|w| w.key_set == at);
-                of_set.any(|w| w.needs(group, chunk.until))
-            });
+            let of_set = || windows.iter().map(|w| &w.1).filter(|w| w.key_set == at);
+            let remap = keys.sweep(|group| of_set().any(|w| w.needs(group, now)));
+            keys.full_until = of_set().map(|w| w.next_close(now)).min().unwrap_or(now);
             let windows = self.windows.iter_mut().map(|w| &mut w.1);
             for window in windows.filter(|w| w.key_set == at) {
                 window.renumber(&remap);

@@ -42,6 +42,9 @@ pub(crate) struct Entry {
     pub standing: Standing,
 }
 
+/// How often in a key's time to live room is made, at most.
+const LOOKS: i64 = 64;
+
 /// The keys of one `first_seen()`.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -54,6 +57,8 @@ pub(crate) struct Seen {
     pub began: Option<i64>,
     /// Rows whose key found no room.
     pub refused: u64,
+    /// Before this no room is made again: looking for it takes a while.
+    pub full_until: i64,
     scratch: Vec<u8>,
 }
 
@@ -67,6 +72,7 @@ impl Seen {
             entries: Vec::new(),
             began: None,
             refused: 0,
+            full_until: i64::MIN,
             scratch: Vec::new(),
         }
     }
@@ -111,10 +117,12 @@ impl Seen {
         let learning = self
             .began
             .is_some_and(|began| time.saturating_sub(began) < self.call.learn_ns);
-        let known = self.keys.len();
+        let mut known = self.keys.len();
         let mut group = self.keys.touch(&self.scratch, most);
-        if group.is_none() {
+        if group.is_none() && time >= self.full_until {
             self.forget(time);
+            known = self.keys.len();
+            self.full_until = time.saturating_add(self.call.ttl_ns / LOOKS);
             group = self.keys.touch(&self.scratch, most);
         }
         let Some(group) = group else {

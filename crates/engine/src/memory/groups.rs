@@ -3,6 +3,7 @@
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 /// A group that is gone.
 pub(crate) const GONE: u32 = u32::MAX;
@@ -25,20 +26,58 @@ pub(crate) struct Groups {
     keys: Keys,
 }
 
-/// Keys by their numbers.
+/// Keys of a page.
+const PAGE: usize = 1024;
+
+/// Keys by their numbers, in pages: a copy shares the full ones.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
+    full: Vec<Arc<Page>>,
+    last: Page,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Page {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<u32>,
 }
 
 impl Keys {
+    fn len(&self) -> usize {
+        self.full.len() * PAGE + self.last.ends.len()
+    }
+
+    fn bytes(&self) -> usize {
+        let of = |page: &Page| page.bytes.capacity() + 4 * page.ends.capacity();
+        self.full.iter().map(|p| of(p)).sum::<usize>() + of(&self.last)
+    }
+
     /// The key of a group.
     pub(crate) fn key(&self, group: u32) -> &[u8] {
-        let at = group as usize;
-        let from = at.checked_sub(1).and_then(|b| self.ends.get(b)).copied();
-        let to = self.ends.get(at).copied().unwrap_or_default();
-        self.bytes.get(from.unwrap_or(0)..to).unwrap_or_default()
+        let (page, at) = (group as usize / PAGE, group as usize % PAGE);
+        let page = match self.full.get(page) {
+            Some(page) => page,
+            None if page == self.full.len() => &self.last,
+            None => return &[],
+        };
+        let from = at.checked_sub(1).and_then(|b| page.ends.get(b)).copied();
+        let to = page.ends.get(at).copied().unwrap_or_default();
+        let key = page.bytes.get(from.unwrap_or(0) as usize..to as usize);
+        key.unwrap_or_default()
+    }
+
+    /// Adds a key; `false` where its page has no room for so many bytes.
+    fn push(&mut self, key: &[u8]) -> bool {
+        if self.last.ends.len() == PAGE {
+            let page = std::mem::take(&mut self.last);
+            self.full.push(Arc::new(page));
+        }
+        let Ok(end) = u32::try_from(self.last.bytes.len() + key.len()) else {
+            return false;
+        };
+        self.last.bytes.extend_from_slice(key);
+        self.last.ends.push(end);
+        true
     }
 }
 
@@ -47,7 +86,7 @@ const SHORT: usize = 15;
 
 impl Groups {
     pub(crate) fn len(&self) -> usize {
-        self.keys.ends.len()
+        self.keys.len()
     }
 
     /// The key of a group.
@@ -62,9 +101,7 @@ impl Groups {
 
     /// Bytes that the keys take, tables included.
     pub(crate) fn bytes(&self) -> usize {
-        self.keys.bytes.capacity()
-            + self.keys.ends.capacity() * size_of::<usize>()
-            + self.table.capacity() * (size_of::<Entry>() + 1)
+        self.keys.bytes() + self.table.capacity() * (size_of::<Entry>() + 1)
     }
 
     #[inline]
@@ -116,12 +153,13 @@ impl Groups {
 
     /// A new group for a key that has none; `None` if there are `most` already.
     pub(crate) fn insert(&mut self, key: &[u8], most: usize) -> Option<u32> {
-        if self.keys.ends.len() >= most.min(GONE as usize) {
+        if self.keys.len() >= most.min(GONE as usize) {
             return None;
         }
-        let group = self.keys.ends.len() as u32;
-        self.keys.bytes.extend_from_slice(key);
-        self.keys.ends.push(self.keys.bytes.len());
+        let group = self.keys.len() as u32;
+        if !self.keys.push(key) {
+            return None;
+        }
         let short = self.short(key);
         let hasher = &self.hasher;
         self.table
@@ -135,7 +173,7 @@ impl Groups {
     pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) -> Vec<u32> {
         let old = std::mem::take(self);
         self.hasher = old.hasher;
-        (0..old.keys.ends.len() as u32)
+        (0..old.keys.len() as u32)
             .map(|group| {
                 if keep(group) {
                     let key = old.keys.key(group);

@@ -17,6 +17,8 @@ pub(crate) struct KeySet {
     scratch: Vec<u8>,
     /// So many groups make it worth looking for those that are out of date.
     sweep_at: usize,
+    /// Before this none is out of date.
+    pub full_until: i64,
 }
 
 /// Fewest groups for which a sweep is worth while.
@@ -27,6 +29,7 @@ impl KeySet {
         Self {
             columns,
             sweep_at: SWEEP,
+            full_until: i64::MIN,
             ..Self::default()
         }
     }
@@ -86,8 +89,14 @@ impl KeySet {
     }
 
     /// Is it time to look for groups that are out of date?
-    pub(crate) fn is_due(&self, most: usize) -> bool {
-        self.groups.len() >= self.sweep_at.min(most)
+    pub(crate) fn is_due(&self) -> bool {
+        self.groups.len() >= self.sweep_at
+    }
+
+    /// May the rows of a chunk find no room, though at `now` there may be groups that are
+    /// out of date? They go first, so that what is refused depends on the others alone.
+    pub(crate) fn is_tight(&self, rows: usize, now: i64, most: usize) -> bool {
+        self.groups.len() + rows > most && now >= self.full_until
     }
 
     /// Forgets groups that no window needs any more; says the new number of each.

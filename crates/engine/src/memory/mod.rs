@@ -10,6 +10,7 @@ pub(crate) mod first_seen;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod pack;
+pub(crate) mod pages;
 pub(crate) mod sequence;
 pub(crate) mod slots;
 pub(crate) mod window;

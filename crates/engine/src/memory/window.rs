@@ -228,6 +228,14 @@ impl Window {
         self.sweep_values();
     }
 
+    /// The first time after `now` at which a group may be out of date.
+    pub(crate) fn next_close(&self, now: i64) -> i64 {
+        match self.spec.span {
+            Span::Panes { slide, .. } => (now.div_euclid(slide) + 1).saturating_mul(slide),
+            Span::Session { .. } => now.saturating_add(1),
+        }
+    }
+
     /// Does an open window still need the group?
     pub(crate) fn needs(&self, group: u32, until: i64) -> bool {
         let Some(newest) = self.slot(group).first().filter(|n| **n != 0) else {

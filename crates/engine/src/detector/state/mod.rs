@@ -309,6 +309,10 @@ impl Detector {
                 restored.left.push(part.name.clone());
             }
         }
+        self.main.until = self.watermark;
+        for (name, lane) in &mut self.lanes {
+            lane.until = self.sensors.get(name).map_or(i64::MIN, |s| s.watermark);
+        }
         for lane in std::iter::once(&mut self.main).chain(self.lanes.values_mut()) {
             for (_, window) in &mut lane.windows {
                 window.set_deadlines();
@@ -401,6 +405,7 @@ impl Detector {
             "" => None,
             _ => Some(reading.number("began")?),
         };
+        seen.full_until = reading.number("full_until")?;
         let keys = reading.binary("key")?;
         let first = reading.values::<Int64Type>("first")?;
         let last = reading.values::<Int64Type>("last")?;
@@ -490,6 +495,7 @@ fn seen_part(seen: &Seen, name: String) -> Option<Part> {
         about: about([
             ("call", seen.call.text.clone()),
             ("began", seen.began.map_or(String::new(), |b| b.to_string())),
+            ("full_until", seen.full_until.to_string()),
         ]),
         rows,
     })

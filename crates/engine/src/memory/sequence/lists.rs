@@ -1,5 +1,6 @@
 //! Begun matches of each key.
 
+use super::super::pages::Pages;
 use super::taken::NONE;
 
 /// A begun match.
@@ -30,8 +31,8 @@ struct Slot {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lists {
     /// First of each key.
-    firsts: Vec<u32>,
-    slots: Vec<Slot>,
+    firsts: Pages<u32>,
+    slots: Pages<Slot>,
     free: Vec<u32>,
     /// Keys with a begun match.
     live: usize,
@@ -39,9 +40,7 @@ pub(crate) struct Lists {
 
 impl Lists {
     pub(crate) fn bytes(&self) -> usize {
-        self.firsts.capacity() * 4
-            + self.slots.capacity() * size_of::<Slot>()
-            + self.free.capacity() * 4
+        self.firsts.bytes() + self.slots.bytes() + self.free.capacity() * 4
     }
 
     /// How many begun matches there are.
@@ -80,7 +79,7 @@ impl Lists {
 
     /// Changes all, in no order.
     pub(crate) fn each(&mut self, mut change: impl FnMut(&mut Partial)) {
-        for first in &self.firsts {
+        for first in self.firsts.iter() {
             let mut next = *first;
             while let Some(slot) = self.slots.get_mut(next as usize) {
                 change(&mut slot.partial);
@@ -96,7 +95,9 @@ impl Lists {
             if list.is_empty() {
                 return;
             }
-            self.firsts.resize(at + 1, NONE);
+            while self.firsts.len() <= at {
+                self.firsts.push(NONE);
+            }
         }
         let mut old = self.first(group);
         self.live += usize::from(!list.is_empty());
@@ -152,9 +153,9 @@ impl Lists {
     /// The lists by the new numbers of their keys.
     pub(crate) fn renumber(&mut self, remap: &[u32]) {
         let old = std::mem::take(&mut self.firsts);
-        for (first, to) in old.into_iter().zip(remap) {
+        for (first, to) in old.iter().zip(remap) {
             if *to != NONE {
-                self.firsts.push(first);
+                self.firsts.push(*first);
             }
         }
     }
