@@ -1,5 +1,6 @@
 //! What a person should know about Telltale itself.
 
+use std::collections::BTreeMap;
 use telltale_bus::Loss;
 use telltale_schema::Frame;
 
@@ -61,6 +62,28 @@ impl Health {
             sentence: format!(
                 "the clock of the sensor {} is no longer ahead",
                 frame.sensor
+            ),
+            time_ns,
+        }
+    }
+
+    /// `weight` and bound are in bytes; entries that each rule forgot.
+    pub(crate) fn full(
+        (weight, bound): (usize, usize),
+        site: String,
+        forgotten: &BTreeMap<String, u64>,
+        time_ns: i64,
+    ) -> Self {
+        let of = |rule: &String, entries: &u64| format!("{entries} of rule {rule}");
+        let all: Vec<String> = forgotten.iter().map(|(r, n)| of(r, n)).collect();
+        Self {
+            code: "TT-RUN-007",
+            site,
+            sentence: format!(
+                "what the rules remember came to {} KiB, and may be {} KiB: the oldest was forgotten, {}; give it more room, or narrow these rules",
+                weight / 1024,
+                bound / 1024,
+                all.join(", ")
             ),
             time_ns,
         }

@@ -9,6 +9,7 @@
 //! nothing had happened.
 #![forbid(unsafe_code)]
 
+mod bound;
 mod clock;
 mod health;
 mod load;
@@ -17,6 +18,7 @@ mod site;
 mod snapshot;
 mod taken;
 
+pub use bound::STATE_BYTES;
 pub use clock::AHEAD_NS;
 pub use health::Health;
 pub use snapshot::{FORMAT, Frozen, Manifest, Snapshot, SnapshotError};
@@ -40,7 +42,7 @@ pub trait Library {
 }
 
 /// Settings of a partition.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Config {
     /// Of each site's rules.
     pub detector: detector::Config,
@@ -50,6 +52,9 @@ pub struct Config {
     /// usually [`AHEAD_NS`]) has a wrong clock: its frames are moved back. `None` where
     /// the log has no clock, as in a replay of captures.
     pub ahead_ns: Option<i64>,
+    /// Bytes that all rules of all sites may remember together, by count (usually
+    /// [`STATE_BYTES`]); at the bound what holds most forgets its oldest half.
+    pub state_bytes: usize,
 }
 
 /// What comes of a record.
@@ -103,6 +108,9 @@ pub struct Counters {
     /// Rows older than their own sensor's watermark.
     #[serde(default)]
     pub late: u64,
+    /// Keys, groups and begun sequences that went because the state was over its bound.
+    #[serde(default)]
+    pub forgotten: u64,
     /// Rows that were moved back because their sensor's clock was ahead.
     #[serde(default)]
     pub retimed: u64,
@@ -121,6 +129,8 @@ pub struct Partition<L> {
     sites: BTreeMap<Arc<str>, SiteRun>,
     /// Running maximum of the times of records.
     now_ns: i64,
+    /// Time of the log at which the bound of the state was last spoken of.
+    said_full: i64,
     /// Offset of the record that is due.
     next_offset: u64,
     counters: Counters,
@@ -139,6 +149,7 @@ impl<L: Library> Partition<L> {
             quarantined: BTreeSet::new(),
             sites: BTreeMap::new(),
             now_ns: i64::MIN,
+            said_full: i64::MIN,
             next_offset: 0,
             counters: Counters::default(),
         }
@@ -248,6 +259,7 @@ impl<L: Library> Partition<L> {
             Verdict::Late => self.counters.filled += 1,
             Verdict::Next | Verdict::Seen => {}
         }
+        self.hold_bound(out);
         for (rule, rows) in over {
             if self.quarantined.contains(&rule) {
                 continue;

@@ -52,6 +52,7 @@ pub struct Manifest {
     /// Offset of the record that is due.
     pub next_offset: u64,
     now_ns: i64,
+    said_full: i64,
     rules: Option<String>,
     quarantined: BTreeSet<String>,
     counters: Counters,
@@ -181,6 +182,7 @@ impl<L: Library> Partition<L> {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 next_offset: self.next_offset,
                 now_ns: self.now_ns,
+                said_full: self.said_full,
                 rules: self.rules_hash.map(|h| h.to_string()),
                 quarantined: self.quarantined.clone(),
                 counters: self.counters,
@@ -221,6 +223,7 @@ impl<L: Library> Partition<L> {
             .retain(|r| !manifest.quarantined.contains(&r.id));
         partition.rules = Arc::new(running);
         partition.now_ns = manifest.now_ns;
+        partition.said_full = manifest.said_full;
         partition.next_offset = manifest.next_offset;
         partition.counters = manifest.counters;
         for entry in &manifest.sites {

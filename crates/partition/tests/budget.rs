@@ -18,6 +18,7 @@ const SECOND: i64 = 1_000_000_000;
 const START: i64 = 1_767_254_400 * SECOND;
 const COUNTS: &str = "00000000-0000-4000-8000-000000000001";
 
+#[derive(Clone)]
 struct Shelf(Arc<RuleSet>);
 
 impl Library for Shelf {
@@ -29,26 +30,31 @@ impl Library for Shelf {
     }
 }
 
+fn rule(number: u32, body: &str) -> String {
+    format!(
+        "id: 00000000-0000-4000-8000-{number:012}\nname: rule {number}\ndescription: x\nseverity: high\nconfidence: low\nstatus: experimental\nscope: site\n{body}\nattack: [T0855]\nresponse: [x]\nsentence: \"{{client_ip}}\"\ncorrelation_key: [client_ip]\nsuppression: {{key: [client_ip], for: 1s}}\ntests: []\n"
+    )
+}
+
+fn shelf(bodies: &[&str]) -> Shelf {
+    let texts: Vec<(String, String)> = (1..)
+        .zip(bodies)
+        .map(|(n, body)| (format!("{n}.yaml"), rule(n, body)))
+        .collect();
+    let (set, found) = RuleSet::from_texts(texts.iter().map(|(n, t)| (n.as_str(), t.as_str())));
+    assert!(found.is_empty(), "{found:?}");
+    Shelf(Arc::new(set))
+}
+
 /// A rule that counts by client, and one of single rows.
 fn partition(groups: usize) -> Partition<Shelf> {
-    let rule = |number: u32, sql: &str| {
-        format!(
-            "id: 00000000-0000-4000-8000-{number:012}\nname: rule {number}\ndescription: x\nseverity: high\nconfidence: low\nstatus: experimental\nscope: site\nsql: |\n  {sql}\nattack: [T0855]\nresponse: [x]\nsentence: \"{{client_ip}}\"\ncorrelation_key: [client_ip]\nsuppression: {{key: [client_ip], for: 1s}}\ntests: []\n"
-        )
-    };
-    let texts = [
-        rule(
-            1,
-            "SELECT client_ip, count(*) AS n FROM modbus WHERE direction = 'request' GROUP BY client_ip, tumble(INTERVAL '1 hour') HAVING count(*) >= 2",
-        ),
-        rule(2, "SELECT * FROM modbus WHERE unit_id = 7"),
-    ];
-    let named = [("1.yaml", texts[0].as_str()), ("2.yaml", texts[1].as_str())];
-    let (set, found) = RuleSet::from_texts(named.into_iter());
-    assert!(found.is_empty(), "{found:?}");
+    let shelf = shelf(&[
+        "sql: SELECT client_ip, count(*) AS n FROM modbus WHERE direction = 'request' GROUP BY client_ip, tumble(INTERVAL '1 hour') HAVING count(*) >= 2",
+        "sql: SELECT * FROM modbus WHERE unit_id = 7",
+    ]);
     let mut config = Config::default();
     config.detector.limits.groups = groups;
-    let mut partition = Partition::new(Shelf(Arc::new(set)), config);
+    let mut partition = Partition::new(shelf, config);
     let mut out = Vec::new();
     let rules = Record::Control(Control::Rules(ContentHash([1; 32])));
     partition.step(0, START, &rules, &mut out);
@@ -163,4 +169,86 @@ fn late_rows_go_to_their_own_place() {
     out.clear();
     partition.step(3, START, &frame(52, 52, 0..1), &mut out);
     assert!(!out.iter().any(|o| matches!(o, Output::Late(_))));
+}
+
+/// The state is held within its bytes by forgetting what is oldest; it is said once, and
+/// a partition that was put back in between forgets the same.
+#[test]
+fn a_state_over_its_bytes_forgets_the_oldest() {
+    let shelf = shelf(&[
+        "sql: SELECT client_ip, count(*) AS n FROM modbus WHERE direction = 'request' GROUP BY client_ip, tumble(INTERVAL '1 hour') HAVING count(*) >= 2",
+        "sql: SELECT * FROM modbus WHERE direction = 'request' AND first_seen(client_ip, learn => '7 days')",
+        "sequence:\n  from: modbus\n  by: [client_ip]\n  within: 1h\n  steps:\n    - {name: a, where: \"direction = 'request'\"}\n    - {name: b, where: \"unit_id = 7\"}\n    - {name: c, where: \"unit_id = 8\"}",
+    ]);
+    let config = Config {
+        state_bytes: 100_000,
+        ..Config::default()
+    };
+    let mut records = vec![Record::Control(Control::Rules(ContentHash([1; 32])))];
+    // a thousand clients, and the first few of them again and again
+    records.extend((0..200).map(|seq: u64| {
+        let rows: Vec<_> = (0..12_u64)
+            .map(|n| {
+                let client = if n < 7 { 10 + seq * 7 + n } else { n - 7 };
+                let json = serde_json::json!({
+                    "client_ip": format!("10.0.{}.{}", client / 250, client % 250 + 1),
+                    "unit_id": 7,
+                    "site": "north",
+                    "sensor": "a",
+                });
+                let defaults = RowDefaults {
+                    row_no: seq * 100 + n,
+                    event_time: START + seq as i64 * SECOND,
+                };
+                row_from_json(TableId::Modbus, json.as_object().unwrap(), &defaults).unwrap()
+            })
+            .collect();
+        let frame = Frame {
+            site: "north".into(),
+            sensor: "a".into(),
+            seq,
+            watermark: START + seq as i64 * SECOND,
+            batches: vec![batch(TableId::Modbus, &rows).unwrap()],
+        };
+        Record::Frame(SensorFrame { epoch: 0, frame })
+    }));
+    let run = |cut: bool| {
+        let mut partition = Partition::new(shelf.clone(), config);
+        let mut out = Vec::new();
+        let mut most = 0;
+        for (offset, record) in records.iter().enumerate() {
+            partition.step(offset as u64, START, record, &mut out);
+            if partition.counters().frames.is_multiple_of(16) {
+                most = most.max(partition.state_weight());
+            }
+            if cut {
+                let snapshot = partition.snapshot().unwrap();
+                partition = Partition::restore(shelf.clone(), config, &snapshot).unwrap();
+            }
+        }
+        let forgotten = partition.counters().forgotten;
+        partition.finish(&mut out);
+        let out: Vec<String> = out.iter().map(|o| format!("{o:?}")).collect();
+        (out, forgotten, most)
+    };
+    let (out, forgotten, most) = run(false);
+    assert!(most <= config.state_bytes, "{most} bytes");
+    assert!(most > config.state_bytes / 4, "{most} bytes");
+    let said: Vec<&String> = out.iter().filter(|o| o.contains("TT-RUN-007")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(forgotten > 500, "{forgotten} entries");
+    // clients that come again and again are not forgotten
+    let of_first = |rule: &str| {
+        let of = |o: &&String| o.contains("10.0.0.1\"") && o.contains(rule);
+        let all: Vec<&String> = out.iter().filter(of).collect();
+        all.iter().filter(|o| o.contains("record: Created")).count()
+    };
+    assert_eq!(
+        of_first("rule 2"),
+        0,
+        "a first-seen key is known to the end"
+    );
+    let (cut, also, _) = run(true);
+    assert_eq!(also, forgotten);
+    assert!(cut == out, "other outputs after a restart");
 }

@@ -183,7 +183,8 @@ impl Lane {
         }
     }
 
-    fn sweep(&mut self, now: i64, due: impl Fn(&KeySet) -> bool) {
+    /// Forgets groups that no window needs any more.
+    pub(crate) fn sweep(&mut self, now: i64, due: impl Fn(&KeySet) -> bool) {
         for (at, keys) in self.key_sets.iter_mut().enumerate() {
             if !due(keys) {
                 continue;

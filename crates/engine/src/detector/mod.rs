@@ -13,11 +13,13 @@
 //! - older: they are late rows. Rules of single rows see them, others do not; they are
 //!   counted.
 
+mod bound;
 mod held;
 mod lane;
 mod run;
 mod state;
 
+pub use bound::{Forgotten, Holder};
 pub use state::{FORMAT, Frozen, Part, Restored, StateError};
 
 use crate::engine::{Engine, NotApplicable};
@@ -67,6 +69,8 @@ pub struct Counters {
     pub refused: u64,
     /// Begun sequences that were given up: too many of one key.
     pub evicted: u64,
+    /// Keys, groups and begun sequences that went because all together weighed too much.
+    pub forgotten: u64,
 }
 
 /// What is known of a sensor.

@@ -158,13 +158,22 @@ impl Seen {
             .is_some_and(|e| e.standing == Standing::Pending)
     }
 
+    /// Bytes of the keys, by count.
+    pub(crate) fn weight(&self) -> usize {
+        self.keys.weight() + self.entries.len() * size_of::<Entry>()
+    }
+
     /// Forgets the keys that were not seen for their time.
-    fn forget(&mut self, now: i64) {
-        let (ttl, entries) = (self.call.ttl_ns, &self.entries);
-        let remap = self.keys.retain(|group| {
-            let entry = entries.get(group as usize);
-            entry.is_some_and(|e| now.saturating_sub(e.last) <= ttl)
-        });
+    pub(crate) fn forget(&mut self, now: i64) {
+        let ttl = self.call.ttl_ns;
+        let alive = |e: &Entry| now.saturating_sub(e.last) <= ttl;
+        let keep: Vec<bool> = self.entries.iter().map(alive).collect();
+        self.keep(|group| keep.get(group as usize).copied().unwrap_or(false));
+    }
+
+    /// Keeps some keys.
+    pub(crate) fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+        let remap = self.keys.retain(keep);
         let old = std::mem::take(&mut self.entries);
         self.entries.extend(
             old.into_iter()

@@ -94,6 +94,13 @@ impl Groups {
         self.keys.key(group)
     }
 
+    /// Bytes of the keys and what belongs to each, by count.
+    pub(crate) fn weight(&self) -> usize {
+        let pages = self.keys.full.iter().map(|p| p.bytes.len());
+        let bytes = pages.sum::<usize>() + self.keys.last.bytes.len();
+        bytes + self.len() * (size_of::<Entry>() + 8)
+    }
+
     /// The keys without the table that finds them.
     pub(crate) fn keys(&self) -> &Keys {
         &self.keys

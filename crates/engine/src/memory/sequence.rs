@@ -115,6 +115,11 @@ impl Sequence {
         self.keys.bytes() + self.partials.bytes() + self.taken.bytes() + self.deadlines.len() * 16
     }
 
+    /// Bytes of its state, by count.
+    pub(crate) fn weight(&self) -> usize {
+        self.keys.weight() + self.partials.weight() + self.taken.weight()
+    }
+
     /// Takes a chunk's rows in; `hits` are rows in order, each with a bit for every step
     /// that it fits.
     pub(crate) fn run(
@@ -333,7 +338,7 @@ impl Sequence {
     }
 
     /// Forgets partials that cannot go on, keys without any, and rows that none took.
-    fn sweep(&mut self, until: i64) {
+    pub(crate) fn sweep(&mut self, until: i64) {
         let within = self.within;
         let goes_on = |p: &&Partial| goes_on(p, until, within);
         let mut open = std::mem::take(&mut self.open);

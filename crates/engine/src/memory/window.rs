@@ -139,6 +139,25 @@ impl Window {
                 .sum::<usize>()
     }
 
+    /// Bytes of its state for so many groups, by count; without the groups' keys.
+    pub(crate) fn weight(&self, groups: usize) -> usize {
+        let values = self.values.iter().map(|v| v.table.len()).sum::<usize>();
+        groups * (self.layout.stride() + 1) * 8 + values * size_of::<Was>()
+    }
+
+    /// Time up to which a group's last row is known to be, to a pane.
+    pub(crate) fn newest(&self, group: u32) -> i64 {
+        let newest = self.slot(group).first().copied().unwrap_or(0);
+        match self.spec.span {
+            _ if newest == 0 => i64::MIN,
+            Span::Panes { slide, .. } => crate::cells::i64_of_key(newest).saturating_mul(slide),
+            Span::Session { .. } => {
+                let last = self.lasts.get(group as usize).copied();
+                last.unwrap_or(i64::MIN)
+            }
+        }
+    }
+
     /// Takes a chunk's rows in, in order, then time up to the chunk's end.
     pub(crate) fn run(
         &mut self,
@@ -225,7 +244,7 @@ impl Window {
             }
             Span::Session { gap } => self.close_sessions(chunk.until, gap, keys, chunk, out),
         }
-        self.sweep_values();
+        self.sweep_values(false);
     }
 
     /// The first time after `now` at which a group may be out of date.
@@ -485,10 +504,10 @@ impl Window {
     }
 
     /// Forgets distinct values that no open window counts.
-    fn sweep_values(&mut self) {
+    pub(crate) fn sweep_values(&mut self, all: bool) {
         let (stride, panes) = (self.layout.stride(), self.layout.panes as i64);
         for values in &mut self.values {
-            if values.table.len() < values.sweep_at {
+            if !all && values.table.len() < values.sweep_at {
                 continue;
             }
             let slots = &self.slots;

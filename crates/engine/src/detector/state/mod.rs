@@ -253,7 +253,15 @@ impl Detector {
             ("heard", times(|s| s.heard)),
         ]);
         let c = self.counters();
-        let counters = [c.rows, c.late, c.caught_up, c.forced, c.refused, c.evicted];
+        let counters = [
+            c.rows,
+            c.late,
+            c.caught_up,
+            c.forced,
+            c.refused,
+            c.evicted,
+            c.forgotten,
+        ];
         let lanes: Vec<&str> = self.lanes.keys().map(|n| &**n).collect();
         out.extend(rows.map(|rows| Part {
             name: "sensors".to_owned(),
@@ -332,8 +340,9 @@ impl Detector {
             .split(' ')
             .filter_map(|n| n.parse().ok())
             .collect();
-        let [rows, late, caught_up, forced, refused, evicted] = counters.as_slice() else {
-            return Err(reading.wrong("`counters` are not six numbers"));
+        let [rows, late, caught_up, forced, refused, evicted, forgotten] = counters.as_slice()
+        else {
+            return Err(reading.wrong("`counters` are not seven numbers"));
         };
         self.counters = super::Counters {
             rows: *rows,
@@ -342,6 +351,7 @@ impl Detector {
             forced: *forced,
             refused: *refused,
             evicted: *evicted,
+            forgotten: *forgotten,
         };
         for name in reading.word("lanes")?.lines() {
             let lane = self.main.empty(&self.engine);
@@ -460,7 +470,7 @@ impl Detector {
             .map(|n| (lane, n)))
     }
 
-    fn lane_mut(&mut self, lane: Option<&Arc<str>>) -> Option<&mut Lane> {
+    pub(super) fn lane_mut(&mut self, lane: Option<&Arc<str>>) -> Option<&mut Lane> {
         match lane {
             None => Some(&mut self.main),
             Some(sensor) => self.lanes.get_mut(sensor),

@@ -43,6 +43,10 @@ impl Lists {
         self.firsts.bytes() + self.slots.bytes() + self.free.capacity() * 4
     }
 
+    pub(crate) fn weight(&self) -> usize {
+        self.len() * size_of::<Slot>()
+    }
+
     /// How many begun matches there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()

@@ -57,6 +57,11 @@ impl Taken {
         self.full.iter().map(|p| of(p)).sum::<usize>() + of(&self.last)
     }
 
+    pub(crate) fn weight(&self) -> usize {
+        let pages = self.full.iter().map(|p| p.cells.len());
+        pages.sum::<usize>() + self.last.cells.len() + self.len() * size_of::<Head>()
+    }
+
     /// A row with its step's kept columns, packed.
     pub(crate) fn get(&self, number: u32) -> Option<(&Head, &[u8])> {
         let at = number as usize;
