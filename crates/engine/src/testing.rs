@@ -207,7 +207,11 @@ fn cut_and_restored(set: &RuleSet, site: &Site, frame: &Frame) -> Result<Vec<Fin
 }
 
 /// Rows as one batch for each table.
-fn by_table(first: TableId, rows: &[RowValues]) -> Result<Vec<TableBatch>, String> {
+/// Rows as a batch for each of their tables; `first` has one even without rows.
+///
+/// # Errors
+/// In words, where rows make no batch.
+pub fn by_table(first: TableId, rows: &[RowValues]) -> Result<Vec<TableBatch>, String> {
     let mut tables: Vec<TableId> = rows.iter().map(|r| r.table).collect();
     tables.push(first);
     tables.sort_unstable();

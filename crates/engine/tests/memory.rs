@@ -346,8 +346,8 @@ proptest! {
         bodies.extend(sequences.iter().map(naive::Form::body));
         bodies.push("sql: |\n  SELECT * FROM modbus WHERE direction = 'request' AND first_seen(client_ip, unit_id, ttl => '9 s', learn => '15 s')".to_owned());
         let set = rules(&bodies);
-        let mut config = Config::default();
-        config.limits = telltale_engine::Limits { groups, first_seen: keys, sequences: keys, partials };
+        let limits = telltale_engine::Limits { groups, first_seen: keys, sequences: keys, partials };
+        let config = Config { limits, ..Config::default() };
         let frames = scattered(&all, &[0], &sizes, &turns);
         let (reference, counted) = run_with(config, &set, &frames, &[]);
         let (found, again) = run_with(config, &set, &frames, &cuts);

@@ -22,8 +22,11 @@ const SAID_FOR_NS: i64 = 3_600_000_000_000;
 pub(crate) struct Clock {
     /// By how much its times are moved back, or were when it was wrong last.
     ahead_ns: i64,
-    /// Time of the log since which it is wrong, and until which it was.
+    /// Time of the log since which it is wrong, and the newest row that was moved back
+    /// before it was right again.
     wrong: Option<(i64, Option<i64>)>,
+    /// The newest row that was moved back, where it lies now.
+    newest_moved: i64,
     /// When it was said that it is wrong, and that it is right again.
     said: (Option<i64>, Option<i64>),
 }
@@ -51,7 +54,7 @@ impl Clock {
                 return (0, None);
             }
             if let Some((_, until)) = &mut self.wrong {
-                *until = Some(now);
+                *until = Some(self.newest_moved);
             }
             let news = is_news(&mut self.said.1, now);
             return (0, news.then_some(Change::Right));
@@ -61,6 +64,7 @@ impl Clock {
         if !known || over.saturating_sub(self.ahead_ns).saturating_abs() > bound {
             self.ahead_ns = over;
         }
+        self.newest_moved = newest.saturating_sub(self.ahead_ns);
         if known {
             return (self.ahead_ns, None);
         }
@@ -116,8 +120,8 @@ mod tests {
             clock.note(110 * S, 110 * S, AHEAD_NS),
             (0, Some(Change::Right))
         );
-        assert_eq!(clock.moved(109 * S, AHEAD_NS), 2 * hour);
-        assert_eq!(clock.moved(111 * S, AHEAD_NS), 0);
+        assert_eq!(clock.moved(106 * S, AHEAD_NS), 2 * hour);
+        assert_eq!(clock.moved(107 * S, AHEAD_NS), 0);
     }
 
     /// A clock that jumps to and fro with each frame is spoken of once an hour.

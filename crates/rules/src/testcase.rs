@@ -156,6 +156,14 @@ impl TestCase {
     /// # Errors
     /// In words, with the number of the row.
     pub fn expand(&self) -> Result<Vec<RowValues>, String> {
+        self.expand_from(0)
+    }
+
+    /// The same with another number for the first row.
+    ///
+    /// # Errors
+    /// As [`TestCase::expand`].
+    pub fn expand_from(&self, first_row_no: u64) -> Result<Vec<RowValues>, String> {
         let table = self
             .table()
             .ok_or_else(|| format!("no table `{}`", self.table))?;
@@ -211,7 +219,7 @@ impl TestCase {
         let mut rows = Vec::new();
         for (row_no, (event_time, n, table, row)) in given.into_iter().enumerate() {
             let defaults = RowDefaults {
-                row_no: row_no as u64,
+                row_no: first_row_no + row_no as u64,
                 event_time,
             };
             rows.push(
