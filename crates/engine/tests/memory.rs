@@ -13,6 +13,8 @@
 
 #[path = "memory/naive.rs"]
 mod naive;
+#[path = "memory/recognize.rs"]
+mod recognize;
 
 use proptest::prelude::*;
 use serde_json::json;

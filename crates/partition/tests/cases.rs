@@ -171,7 +171,7 @@ impl Story {
             }
             Doing::Command(kind, args) => {
                 let set = self.shelf.rules.last().expect("rules come before commands");
-                let mut args = args.to_vec();
+                let mut args = args;
                 let rule = args.first_mut().ok_or("a command names a rule")?;
                 let known = set.rules.iter().find(|r| r.name == *rule);
                 let known = known.ok_or_else(|| format!("there is no rule `{rule}`"))?;

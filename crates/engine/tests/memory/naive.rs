@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use telltale_rules::{Finding, RuleSet, Says};
 
 /// Rows in the order in which they are seen.
-fn in_order(all: &[Given]) -> Vec<Given> {
+pub fn in_order(all: &[Given]) -> Vec<Given> {
     let mut rows = all.to_vec();
     // stable: the number of a row at its sensor is its place among rows of its time
     rows.sort_by_key(|g| (g.time(), g.sensor));
     rows
 }
 
-fn findings(set: &RuleSet, all: &[Given]) -> Vec<Finding> {
+pub fn findings(set: &RuleSet, all: &[Given]) -> Vec<Finding> {
     let mut detector = detector(set);
     let mut out = Vec::new();
     for frame in whole(all) {

@@ -1,6 +1,7 @@
 //! Reads a rule file and says all that is wrong with it, except in its SQL.
 
 use super::file::{File, Suppression};
+use super::sequence::Sequence;
 use super::{Entities, Rule, Status};
 use crate::attack;
 use crate::diagnostic::{Diagnostic, Level};
@@ -200,15 +201,14 @@ impl Lint<'_> {
         }
     }
 
-    fn words(&mut self, file: &File) {
+    fn words(&mut self, file: &File, sequence: Option<&Sequence>) {
         let table = file.sql.as_ref().and_then(|sql| table_of(&sql.value));
-        let steps: Vec<&str> = file
-            .sequence
-            .iter()
-            .flat_map(|s| &s.value.steps)
+        let steps: Vec<&str> = sequence
+            .into_iter()
+            .flat_map(|s| &s.steps)
             // an absent step has no row to speak of
-            .filter(|s| !s.value.absent)
-            .map(|s| s.value.name.value.as_str())
+            .filter(|s| !s.absent)
+            .map(|s| s.name.as_str())
             .collect();
         for template in std::iter::once(&file.sentence).chain(&file.response) {
             for hole in placeholders(&template.value) {
@@ -422,9 +422,10 @@ pub(super) fn parse(name: &str, text: &str) -> (Option<Rule>, Vec<Diagnostic>) {
     let sequence = file
         .sequence
         .as_ref()
-        .map(|s| lint.sequence(text, &s.value));
+        .map(|s| lint.sequence(text, &s.value))
+        .or_else(|| lint.recognized(text, file.sql.as_ref()?));
     lint.references(&file);
-    lint.words(&file);
+    lint.words(&file, sequence.as_ref());
     lint.keys(&file);
     let suppression = file.suppression.as_ref().map(|s| lint.suppression(s));
     lint.tests(&file);

@@ -3,6 +3,7 @@
 mod file;
 mod lint;
 mod lower;
+mod recognize;
 mod sequence;
 
 use crate::diagnostic::Diagnostic;

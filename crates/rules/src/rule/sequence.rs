@@ -2,6 +2,7 @@
 
 use super::file::{SequenceFile, StepFile};
 use super::lint::{Lint, sql_place};
+use super::recognize;
 use crate::site::place;
 use crate::testcase::duration_ns;
 use serde_saphyr::Spanned;
@@ -131,6 +132,22 @@ impl Lint<'_> {
             within_ns: step.within.as_ref().map(|w| self.duration(w)),
             optional: step.optional,
             absent: step.absent,
+        }
+    }
+
+    /// Reads SQL that says steps with MATCH_RECOGNIZE.
+    pub(super) fn recognized(&mut self, text: &str, sql: &Spanned<String>) -> Option<Sequence> {
+        if !recognize::is_one(&sql.value) {
+            return None;
+        }
+        let (line, indent) = sql_place(text, sql);
+        match recognize::read(&sql.value, (line, indent)) {
+            Ok(sequence) => Some(sequence),
+            Err((code, at, message, help)) => {
+                let at = (line + at.saturating_sub(1), indent + 1);
+                self.error(code, at, message, help);
+                None
+            }
         }
     }
 
