@@ -14,6 +14,7 @@ run() { # crate target
     case "$dir $target" in
         "crates/rules sigma") seeds=(fuzz/corpus/sigma tests/sigma) ;;
         "crates/rules rule") seeds=(fuzz/corpus/rule ../../rules) ;;
+        "crates/partition sql") seeds=(fuzz/corpus/sql ../../rules) ;;
         "crates/rules site") seeds=(fuzz/corpus/site ../../sites) ;;
     esac
     (cd "$dir" && { [ ${#seeds[@]} -eq 0 ] || mkdir -p "${seeds[0]}"; } && cargo fuzz run "$target" "${seeds[@]}" -- -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1) >"$out" 2>&1 || status=$?
@@ -27,7 +28,7 @@ run() { # crate target
 export -f run
 export log seconds
 list=()
-for dir in crates/dissect crates/capture crates/rules crates/bus; do
+for dir in crates/dissect crates/capture crates/rules crates/bus crates/partition; do
     (cd "$dir" && cargo fuzz build >"$log/build.log" 2>&1) || { tail -20 "$log/build.log"; exit 1; }
     for t in $(cd "$dir" && cargo fuzz list); do list+=("$dir $t"); done
 done

@@ -452,3 +452,49 @@ fn explain_says_what_a_rule_remembered() {
     assert!(text.contains("keys are known"), "{text}");
     assert!(!explain("rules/events/plc-stop.yaml").contains("how far it got"));
 }
+
+/// Sigma rules of each kind become files that lint and whose tests pass; what cannot be
+/// said is refused by name, and the exit code says so.
+#[test]
+fn sigma_rules_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let of = |name: &str| path(&format!("crates/rules/tests/sigma/{name}.yml"));
+    let good: Vec<String> = [
+        "modbus-exception",
+        "brute-force",
+        "port-scan",
+        "pivot",
+        "scan-then-write",
+    ]
+    .map(of)
+    .to_vec();
+    let mut args = vec!["rule", "import", "sigma", "--out", out];
+    args.extend(good.iter().map(String::as_str));
+    let imported = telltale(&args);
+    let said = String::from_utf8_lossy(&imported.stderr).into_owned();
+    assert!(imported.status.success(), "{said}");
+    let files = std::fs::read_dir(folder.path()).unwrap().count();
+    assert!(files >= good.len(), "{files} files: {said}");
+    let lint = telltale(&["rule", "lint", out]);
+    let said = String::from_utf8_lossy(&lint.stdout).into_owned();
+    assert!(lint.status.success(), "{said}");
+    let test = telltale(&["rule", "test", out]);
+    let said = String::from_utf8_lossy(&test.stdout).into_owned();
+    assert!(
+        test.status.success() && !said.contains("0 passed"),
+        "{said}"
+    );
+    // what cannot be said is refused, the rest of the files is not
+    let (plain, correlation) = (of("refused-plain"), of("refused-correlation"));
+    let first = good.first().unwrap();
+    let refused = telltale(&["rule", "import", "sigma", first, &plain, &correlation]);
+    assert_eq!(refused.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("refused-plain.yml:") && said.contains("refused-correlation.yml:"),
+        "{said}"
+    );
+    let rules = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(rules.contains("sql:"), "{rules}");
+}

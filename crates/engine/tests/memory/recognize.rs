@@ -35,8 +35,7 @@ impl Query {
 
     fn body(&self) -> String {
         let (mut pattern, mut define) = ("A".to_owned(), Vec::new());
-        for step in 0..self.steps.len() {
-            let symbol = SYMBOLS[step];
+        for (step, symbol) in SYMBOLS.iter().enumerate().take(self.steps.len()) {
             if step > 0 {
                 pattern.push_str(&format!(" X{step}* {symbol}"));
                 let mut gap = format!(
