@@ -357,15 +357,23 @@ impl Index {
         }
     }
 
-    /// Calls `meet(row, rules)` for each row that is left.
-    pub(crate) fn meet(&self, walk: &Walk, mut meet: impl FnMut(usize, &[u32])) {
+    /// Rules of each state.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = &[u32]> {
+        self.states.iter().map(|(from, to)| {
+            let rules = self.rules.get(*from as usize..*to as usize);
+            rules.unwrap_or_default()
+        })
+    }
+
+    /// Calls `meet(row, state, rules)` for each row that is left.
+    pub(crate) fn meet(&self, walk: &Walk, mut meet: impl FnMut(usize, u32, &[u32])) {
         for (row, state) in walk.rows.iter().zip(&walk.states) {
             let rules = self
                 .states
                 .get(*state as usize)
                 .and_then(|(from, to)| self.rules.get(*from as usize..*to as usize));
             if let Some(rules) = rules {
-                meet(*row as usize, rules);
+                meet(*row as usize, *state, rules);
             }
         }
     }

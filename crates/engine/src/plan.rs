@@ -4,6 +4,8 @@ use crate::atom::Atom;
 use crate::cells::Cells;
 use crate::index::{Index, Walk, is_indexed};
 use crate::look::{Answers, Look};
+use crate::masks::{Asked, Masks, WORDS};
+use crate::quick::{self, How, Quick};
 use crate::set::Set;
 use crate::slow::Slow;
 use crate::test::{CellTest, Test, Tree};
@@ -36,32 +38,6 @@ struct Rest {
     /// Has it conjuncts that DataFusion evaluates?
     slow: bool,
 }
-
-/// A rule of which nothing but one range of one cell is left to be asked: most rules
-/// are, so they are asked without any detour.
-#[derive(Debug, Clone, Copy, Default)]
-struct Quick {
-    low: u64,
-    span: u64,
-    rule: u32,
-    /// Place among the columns that quick rules read.
-    slot: u8,
-    how: How,
-    null: bool,
-}
-
-/// How a quick rule is asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum How {
-    /// It is none.
-    #[default]
-    Not,
-    Inside,
-    Outside,
-}
-
-/// Columns that quick rules read, at most.
-const QUICK: usize = 16;
 
 /// A test of one cell, over a column that is at hand.
 #[derive(Debug)]
@@ -114,8 +90,9 @@ pub(crate) struct Plan {
     index: Index,
     /// Of each of `rules`.
     rests: Vec<Rest>,
-    /// Of each of `rules`.
-    quick: Vec<Quick>,
+    /// Of each of `rules`: what is left of it by the index, and by the masks too.
+    quick: Vec<(Quick, Quick)>,
+    masks: Masks,
     /// Slots of the columns that quick rules read.
     quick_slots: Vec<usize>,
     tests: Vec<Residual>,
@@ -266,7 +243,11 @@ impl Plan {
             rest.asks = (from_asks, self.asks.len() as u32);
             self.rests.push(rest);
         }
-        self.quick = (0..self.rests.len()).map(|n| self.quick(n)).collect();
+        let asked = self.asked();
+        self.masks = Masks::build(self.rests.len(), &asked, self.index.lists());
+        self.quick = (0..self.rests.len())
+            .map(|n| (self.quick(n, false), self.quick(n, true)))
+            .collect();
         self.slots = (0..types.len())
             .map(|column| self.columns.iter().position(|c| *c == column))
             .collect();
@@ -279,22 +260,58 @@ impl Plan {
         self.scratch.waiting.resize(self.rules.len(), Vec::new());
     }
 
-    /// What is left of a rule, if it is one range.
-    fn quick(&mut self, rule: usize) -> Quick {
+    /// All ranges that the index leaves.
+    fn asked(&self) -> Vec<Asked> {
+        let mut out = Vec::new();
+        for (rule, rest) in self.rests.iter().enumerate() {
+            for test in part(&self.tests, rest.tests) {
+                if let Form::Range { low, span, inside } = test.test {
+                    out.push(Asked {
+                        rule,
+                        slot: usize::from(test.slot),
+                        low,
+                        span,
+                        inside,
+                        null: test.null,
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    /// What is left of a rule (by the masks too), if it is nothing or one range.
+    fn quick(&mut self, rule: usize, masked: bool) -> Quick {
         let Some(rest) = self.rests.get(rule) else {
             return Quick::default();
         };
-        let [test] = part(&self.tests, rest.tests) else {
-            return Quick::default();
-        };
         let alone = rest.trees.0 == rest.trees.1 && rest.asks.0 == rest.asks.1 && !rest.slow;
+        let is_masked = |test: &&Residual| {
+            masked
+                && matches!(test.test, Form::Range { .. })
+                && self.masks.decides(usize::from(test.slot))
+        };
+        let mut left = part(&self.tests, rest.tests)
+            .iter()
+            .filter(|test| !is_masked(test));
+        let (test, more) = (left.next(), left.next());
+        if !alone || more.is_some() {
+            return Quick::default();
+        }
+        let Some(test) = test else {
+            return Quick {
+                rule: rest.rule,
+                how: How::Always,
+                ..Quick::default()
+            };
+        };
         let Form::Range { low, span, inside } = test.test else {
             return Quick::default();
         };
         let column = usize::from(test.slot);
         let known = self.quick_slots.iter().position(|s| *s == column);
         let slot = known.unwrap_or(self.quick_slots.len());
-        if !alone || slot >= QUICK {
+        if slot >= quick::COLUMNS {
             return Quick::default();
         }
         if known.is_none() {
@@ -398,32 +415,22 @@ impl Plan {
             .iter()
             .filter_map(|slot| cells.get(*slot))
             .collect();
-        let mut words = [(0_u64, false); QUICK];
+        let mut words = [(0_u64, false); quick::COLUMNS];
+        let mut mask = [0_u64; WORDS];
         // row by row: its cells are near by for all the rules that it meets
-        self.index.meet(&scratch.walk, |row, rules| {
+        self.index.meet(&scratch.walk, |row, state, rules| {
             for (word, cells) in words.iter_mut().zip(&quick_cells) {
                 *word = (cells.word(row), cells.is_null(row));
             }
-            for at in rules {
-                let quick = self.quick.get(*at as usize).copied().unwrap_or_default();
+            let mut one = |at: u32, quick: Quick| {
                 if quick.how != How::Not {
-                    let (word, is_null) = words
-                        .get(usize::from(quick.slot))
-                        .copied()
-                        .unwrap_or((0, true));
-                    let inside = word.wrapping_sub(quick.low) <= quick.span;
-                    let passes = if is_null {
-                        quick.null
-                    } else {
-                        inside == (quick.how == How::Inside)
-                    };
-                    if passes {
+                    if quick.passes(&words) {
                         hit(quick.rule as usize, row);
                     }
-                    continue;
+                    return;
                 }
-                let Some(rest) = self.rests.get(*at as usize) else {
-                    continue;
+                let Some(rest) = self.rests.get(at as usize) else {
+                    return;
                 };
                 let passes = part(&self.tests, rest.tests)
                     .iter()
@@ -437,13 +444,33 @@ impl Plan {
                         })
                     });
                 if !passes {
-                    continue;
+                    return;
                 }
                 if !rest.slow {
                     hit(rest.rule as usize, row);
-                } else if let Some(rows) = waiting.get_mut(*at as usize) {
+                } else if let Some(rows) = waiting.get_mut(at as usize) {
                     rows.push(row as u32);
                     any = true;
+                }
+            };
+            let Some(left) = self.masks.left(state, &cells, row, &mut mask) else {
+                for at in rules {
+                    one(
+                        *at,
+                        self.quick.get(*at as usize).copied().unwrap_or_default().0,
+                    );
+                }
+                return;
+            };
+            for (n, word) in (0_u32..).zip(left) {
+                let mut word = *word;
+                while word != 0 {
+                    let at = n * 64 + word.trailing_zeros();
+                    word &= word - 1;
+                    one(
+                        at,
+                        self.quick.get(at as usize).copied().unwrap_or_default().1,
+                    );
                 }
             }
         });
