@@ -1,6 +1,7 @@
 //! Reads a rule file and says all that is wrong with it, except in its SQL.
 
 use super::file::{File, Suppression};
+use super::recognize;
 use super::sequence::Sequence;
 use super::{Entities, Rule, Status};
 use crate::attack;
@@ -210,9 +211,14 @@ impl Lint<'_> {
             .filter(|s| !s.absent)
             .map(|s| s.name.as_str())
             .collect();
+        let unread = sequence.is_none() && file.sql.iter().any(|sql| recognize::is_one(&sql.value));
         for template in std::iter::once(&file.sentence).chain(&file.response) {
             for hole in placeholders(&template.value) {
                 let of_step = hole.split_once('.').is_some_and(|(step, column)| {
+                    // steps that could not be read are complained of already
+                    if unread {
+                        return true;
+                    }
                     steps.contains(&step) && columns().any(|c| c == column)
                 });
                 let known = columns().any(|c| c == hole)
