@@ -356,11 +356,21 @@ mod tests {
             steps,
             [
                 "a false direction = 'request' AND (unit_id = 1 OR unit_id = 2)",
-                "gap true function = 'read_coils'",
-                "b false operation = 'write'"
+                "gap true (function = 'read_coils')",
+                "b false (operation = 'write')"
             ]
         );
         assert_eq!(sequence.within_ns, 90_000_000_000);
+    }
+
+    #[test]
+    fn parentheses_stay() {
+        let define = "A AS (unit_id IS DISTINCT FROM 1) AND direction = 'request', X AS (operation = 'write') IS NOT TRUE, B AS operation = 'write' AND (B.event_time <= A.event_time + INTERVAL '1 hour')";
+        let sequence = read(&query(KEYS, "", "A X* B", define)).unwrap();
+        assert_eq!(
+            sequence.steps[0].condition,
+            "(unit_id IS DISTINCT FROM 1) AND direction = 'request'"
+        );
     }
 
     #[test]

@@ -45,7 +45,16 @@ pub(super) struct Conditions<'s> {
     symbols: BTreeMap<String, &'s SymbolDefinition>,
 }
 
-/// What stands between ANDs.
+/// The expression without parentheses around it.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => bare(inner),
+        other => other,
+    }
+}
+
+/// What stands between ANDs, in the parentheses in which it was written: the parser
+/// would take what follows `a IS DISTINCT FROM 1` by AND into it.
 fn split(expr: &Expr, out: &mut Vec<Expr>) {
     match expr {
         Expr::BinaryOp {
@@ -56,7 +65,17 @@ fn split(expr: &Expr, out: &mut Vec<Expr>) {
             split(left, out);
             split(right, out);
         }
-        Expr::Nested(inner) => split(inner, out),
+        Expr::Nested(_)
+            if matches!(
+                bare(expr),
+                Expr::BinaryOp {
+                    op: BinaryOperator::And,
+                    ..
+                }
+            ) =>
+        {
+            split(bare(expr), out);
+        }
         other => out.push(other.clone()),
     }
 }
@@ -105,15 +124,11 @@ fn within(condition: &Expr, first: &str) -> Option<i64> {
         left,
         op: BinaryOperator::LtEq,
         right,
-    } = condition
+    } = bare(condition)
     else {
         return None;
     };
-    let unnested = |expr: &Expr| match expr {
-        Expr::Nested(inner) => (**inner).clone(),
-        other => other.clone(),
-    };
-    match (&unnested(left), &unnested(right)) {
+    match (bare(left), bare(right)) {
         (
             left,
             Expr::BinaryOp {
@@ -303,7 +318,7 @@ impl<'s> Conditions<'s> {
         let line = defined.line;
         let (mut is_not_next, mut absent) = (false, Vec::new());
         for condition in &defined.conditions {
-            let (inner, may_be_null) = match condition {
+            let (inner, may_be_null) = match bare(condition) {
                 Expr::IsNotTrue(inner) => (inner, false),
                 Expr::UnaryOp {
                     op: UnaryOperator::Not,
@@ -333,7 +348,11 @@ impl<'s> Conditions<'s> {
             let mut conditions = Vec::new();
             split(inner, &mut conditions);
             conditions.retain(|c| self.steps.iter().all(|first| within(c, first).is_none()));
-            if conditions == next.conditions && !is_not_next {
+            let same = conditions
+                .iter()
+                .map(bare)
+                .eq(next.conditions.iter().map(bare));
+            if same && !is_not_next {
                 is_not_next = true;
             } else {
                 absent.push(conditions);
